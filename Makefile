@@ -1,0 +1,67 @@
+# make demo    see it work, without any service
+# make test    everything that proves it, on real services; installs what it needs on Debian and Ubuntu
+# make lint    the rules       make bench   the speed       make docs   the reference pages       make clean
+
+SHELL := /bin/bash
+PYENV := $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13)
+PYTHON ?= $(or $(shell command -v python3.13 2>/dev/null | xargs -r -I{} sh -c '{} -V >/dev/null 2>&1 && echo {}'),$(firstword $(PYENV)),python3)
+# The two ends of what is supported: `make test` runs on OLDEST too, where there is one.
+OLDEST ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.11.*/bin/python3.11) $(shell command -v python3.11 2>/dev/null))
+PIP := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SOURCES := pyproject.toml constraints.txt
+RUN_IN_SHOP := cd examples/shop && SHOP_STATE="$(CURDIR)/.cache/shop"
+
+.PHONY: demo test test-newest test-oldest lint bench docs clean packages
+
+demo: .venv-demo/ready
+	@mkdir -p .cache/shop
+	@echo '$$ health                      # no project: this host' && .venv-demo/bin/health --chdir / || true
+	@$(RUN_IN_SHOP) ../../.venv-demo/bin/python manage.py migrate --verbosity 0
+	@echo && echo '$$ cd examples/shop && health  # a project, found by its manage.py'
+	@$(RUN_IN_SHOP) ../../.venv-demo/bin/health || true
+	@echo && echo '$$ health run database shop -f nagios'
+	@$(RUN_IN_SHOP) ../../.venv-demo/bin/health run database shop -f nagios || true
+
+test: packages test-newest test-oldest
+
+test-newest: .venv/ready packages
+	.venv/bin/python -m pytest
+
+test-oldest: packages
+	@if [ -n "$(OLDEST)" ]; then $(MAKE) .venv-oldest/ready && .venv-oldest/bin/python -m pytest; \
+	else echo "No Python 3.11 here: tested on $$(.venv/bin/python -V) alone."; fi
+
+lint: .venv/ready
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: .venv/ready packages
+	.venv/bin/python benchmarks/bench.py
+
+docs: .venv/ready
+	.venv/bin/python docs/reference.py
+
+packages:
+	@./tests/packages.sh
+
+.venv-demo/ready: $(SOURCES)
+	$(PYTHON) -m venv --clear .venv-demo || { echo "Install the venv module: apt-get install python3-venv"; exit 1; }
+	.venv-demo/bin/python $(PIP) --editable .
+	@touch $@
+
+.venv/ready: $(SOURCES) | packages
+	$(PYTHON) -m venv --clear .venv || { echo "Install the venv module: apt-get install python3-venv"; exit 1; }
+	.venv/bin/python $(PIP) --upgrade pip
+	.venv/bin/python $(PIP) --editable '.[all]' --group lint --group test
+	@touch $@
+
+.venv-oldest/ready: $(SOURCES) | packages
+	$(OLDEST) -m venv --clear .venv-oldest
+	.venv-oldest/bin/python $(PIP) --upgrade pip
+	.venv-oldest/bin/python $(PIP) --editable '.[all]' --group test
+	@touch $@
+
+clean:
+	rm -rf .venv .venv-oldest .venv-demo .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

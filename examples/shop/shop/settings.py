@@ -1,0 +1,55 @@
+"""The shop: SQLite and a cache in files by default, real servers where the environment names them."""
+
+import json
+import os
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+STATE_DIR = Path(os.environ.get("SHOP_STATE", BASE_DIR))
+
+SECRET_KEY = os.environ.get("SHOP_SECRET_KEY", "an example has no secrets")
+DEBUG = False
+ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "health_cli",
+    "shop",
+]
+
+# SHOP_DATABASES and SHOP_CACHES replace the defaults, as JSON: so that the tests can use real servers.
+DATABASES = json.loads(os.environ.get("SHOP_DATABASES", "{}")) or {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": STATE_DIR / "db.sqlite3"}
+}
+CACHES = json.loads(os.environ.get("SHOP_CACHES", "{}")) or {
+    "default": {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": str(STATE_DIR / "cache"),
+    }
+}
+
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "memory://")
+CELERY_TASK_ROUTES = {"shop.tasks.send_invoice": {"queue": "emails"}}
+CELERY_TASK_DEFAULT_QUEUE = "orders"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {
+        "file": {
+            "class": "logging.FileHandler",
+            "filename": STATE_DIR / "shop.log",
+            "formatter": "plain",
+            "delay": True,
+        }
+    },
+    "loggers": {"shop": {"handlers": ["file"], "level": "INFO"}},
+}
+
+HEALTH_CLI = json.loads(os.environ.get("SHOP_HEALTH_CLI", "{}")) or {
+    "THRESHOLDS": {"host.load/load15_per_cpu": {"warning": "4", "critical": "8"}},
+}

@@ -1,0 +1,1 @@
+"""The built-in checks, a package a subsystem. What reads a driver is a module of its own in there."""

@@ -1,0 +1,82 @@
+"""host.memory: how much memory is left, of the host or of the control group that binds first."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from health_cli.checks.host.cgroup import MemoryLimit, memory_limit
+from health_cli.core.check import Check
+from health_cli.core.measurement import Measurement
+from health_cli.core.metric import Metric, metric
+from health_cli.core.result import Result
+from health_cli.core.units import humanize
+
+_HINT = "See what uses it: ps aux --sort=-rss | head. Restart what leaks, or give the machine more."
+
+METRICS = (
+    metric(
+        "used_percent", "%", warning="90", critical="95", hint=_HINT,
+        help="Memory that can't be had, (total - available) / total. 90 and 95: Percona's unix-memory.",
+    ),
+    metric(
+        "cgroup_used_percent", "%", warning="85", critical="95",
+        hint="The kernel kills at 100 %: raise the container's memory limit, or use less.",
+        help="The same within the tightest cgroup limit, where one binds; the page cache that would be "
+        "dropped first is left out.",
+    ),
+    metric("available", "B", help="Memory that programs can have without swapping."),
+    metric("total", "B", help="Memory of the host, or the limit of the cgroup that binds."),
+    metric("oom_kills", "c", help="Processes that the kernel has killed for want of memory since the start."),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory(Check):
+    """Memory left, counted as the kernel counts it: what caches hold can be had, so it is no use.
+
+    In a container the host's figures say nothing about the limit at which processes are killed. Where a
+    cgroup (v1 or v2, or any group above it) has a limit below the host's memory, that limit is judged
+    instead.
+    """
+
+    name: str = "host.memory"
+    metrics: tuple[Metric, ...] = field(default=METRICS)
+
+    def gather(self) -> Measurement:
+        """Read the host's memory and the tightest cgroup limit."""
+        memory = psutil.virtual_memory()
+        return measure(memory.total, memory.available, memory_limit(), oom_kills())
+
+    def judge(self, measurement: Measurement) -> Result:
+        """Judge the percentage of what binds."""
+        left, total = measurement.values["available"], measurement.values["total"]
+        scope = " (cgroup limit)" if measurement.facts["scope"] == "cgroup" else ""
+        summary = f"{humanize(left, 'B')} of {humanize(total, 'B')} available{scope}"
+        return self.result(measurement, summary=summary)
+
+
+def measure(total: int, available: int, limit: MemoryLimit | None, kills: int | None) -> Measurement:
+    """Put the host's and the cgroup's figures side by side; the tighter one is judged."""
+    facts = {"scope": "host", "host_total": total, "host_available": available}
+    missing = {} if kills is not None else {"oom_kills": "this kernel does not count them"}
+    values: dict[str, float] = {} if kills is None else {"oom_kills": kills}
+    if limit is None or limit.limit >= total:
+        values |= {"used_percent": round(100 * (total - available) / total, 2)}
+        values |= {"available": available, "total": total}
+        missing["cgroup_used_percent"] = "no cgroup limit binds"
+        return Measurement(values=values, missing=missing, facts=facts)
+    left = min(available, max(0, limit.limit - limit.used))
+    values |= {"cgroup_used_percent": round(100 * limit.used / limit.limit, 2)}
+    values |= {"available": left, "total": limit.limit}
+    missing["used_percent"] = "a cgroup limit binds first"
+    return Measurement(values=values, missing=missing, facts=facts | {"scope": "cgroup", "cgroup": limit.path})
+
+
+def oom_kills(vmstat: str = "/proc/vmstat") -> int | None:
+    """Return the kernel's count of out-of-memory kills, None where it keeps none."""
+    try:
+        lines = Path(vmstat).read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)

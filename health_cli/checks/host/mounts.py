@@ -1,0 +1,55 @@
+"""Mounts: which file systems of this host are worth watching."""
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+# Pseudo file systems: node_exporter's list of ignored types, and a few that came later.
+PSEUDO = frozenset(
+    "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fuse.gvfsd-fuse "
+    "fuse.lxcfs fuse.portal fuse.snapfuse fusectl hugetlbfs iso9660 mqueue nsfs proc procfs pstore ramfs "
+    "rpc_pipefs securityfs selinuxfs squashfs sysfs tmpfs tracefs".split()
+)
+# A server that hangs would hang statvfs with it, in a sleep that no signal ends: watched when asked for.
+NETWORK = frozenset("nfs nfs4 cifs smb3 smbfs ceph glusterfs 9p afs lustre fuse.sshfs fuse.s3fs fuse.rclone".split())
+_IGNORED = re.compile(r"^/(dev|proc|sys|snap|run/credentials|var/lib/docker|var/lib/containers/storage)($|/)")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One mounted file system: its device number, mount point and type."""
+
+    device: str
+    point: str
+    kind: str
+
+
+def watched(mountinfo: str = "/proc/self/mountinfo") -> list[str]:
+    """Return the mount points to watch: each real, local file system once, `/` always."""
+    points: dict[str, str] = {}
+    for mount in _mounts(mountinfo):
+        real = mount.kind not in PSEUDO | NETWORK | {"overlay"} and not _IGNORED.match(mount.point)
+        if (mount.point == "/" or real) and Path(mount.point).is_dir():
+            shortest = min(mount.point, points.get(mount.device, mount.point), key=len)
+            points[mount.device] = shortest
+    return sorted({"/", *points.values()})
+
+
+def _mounts(mountinfo: str) -> Iterator[Mount]:
+    """Yield what is mounted, from the kernel's own list or from psutil elsewhere."""
+    if sys.platform != "linux":
+        yield from (Mount(p.device, p.mountpoint, p.fstype) for p in psutil.disk_partitions(all=False))
+        return
+    for line in Path(mountinfo).read_text().splitlines():
+        before, _, after = line.partition(" - ")
+        fields = before.split()
+        yield Mount(fields[2], _unescape(fields[4]), after.split()[0])
+
+
+def _unescape(text: str) -> str:
+    r"""Turn the kernel's octal escapes (`\040` for a blank) back into characters."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)

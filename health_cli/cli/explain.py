@@ -1,0 +1,73 @@
+"""`health explain NAME`: the manual page of a check, with its metrics, thresholds and options."""
+
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from health_cli.cli.catalogue import missing_for
+from health_cli.cli.interrupt import Interrupt
+from health_cli.cli.options import django_options, project_options, request_of
+from health_cli.cli.output import write
+from health_cli.config.load import catalogue
+from health_cli.config.options import options_of
+from health_cli.core.check import Check
+from health_cli.core.errors import ConfigError
+from health_cli.core.metric import Metric
+from health_cli.core.registry import origin, select
+
+WIDTH = 80
+
+
+@click.command("explain")
+@click.argument("name")
+@project_options
+@django_options
+@click.pass_obj
+def command(interrupt: Interrupt, /, **values: Any) -> int:
+    """Explain a check: what it looks at, its metrics, thresholds, options and grants.
+
+    NAME is a check's name as 'health list' shows it, or a pattern: the first match is explained.
+    """
+    interrupt.release()
+    name = values.pop("name")
+    try:
+        found = catalogue(request_of({**values, "patterns": (name,)}))
+        check, *others = select(found.checks, (name,))
+    except ConfigError as error:
+        raise click.UsageError(f"{error.message}\n{error.hint}") from None
+    lines = list(page(check))
+    if others:
+        lines += ["", "The same page serves " + ", ".join(other.name for other in others[:8]) + "."]
+    write(sys.stdout, "\n".join(lines) + "\n")
+    return 0
+
+
+def page(check: Check) -> Iterator[str]:
+    """Yield the lines of a check's manual page."""
+    yield f"{check.name}  ({origin(check)})"
+    yield ""
+    for paragraph in check.manual.split("\n\n"):
+        yield from textwrap.wrap(" ".join(paragraph.split()), WIDTH)
+        yield ""
+    yield f"Limit: {check.timeout:g} s" + (f"; needs {', '.join(check.needs)}" if check.needs else "")
+    if missing_for(check):
+        yield f"Missing: {missing_for(check)}"
+    if check.metrics:
+        yield from ("", "Metrics")
+    for metric in check.metrics:
+        yield from _metric(metric)
+    if options_of(check):
+        yield from ("", "Options (HEALTH_CLI['OPTIONS'])")
+    for option, value in options_of(check).items():
+        yield f"  {option} = {value!r}"
+
+
+def _metric(metric: Metric) -> Iterator[str]:
+    ranges = [f"{w} {t}" for w, t in (("warning", metric.warning), ("critical", metric.critical)) if t]
+    unit = f" [{metric.unit}]" if metric.unit else ""
+    yield f"  {metric.name}{unit}" + (f"  {', '.join(ranges)}" if ranges else "")
+    for text in (metric.help, f"-> {metric.hint}" if metric.hint else ""):
+        yield from textwrap.wrap(text, WIDTH, initial_indent="      ", subsequent_indent="      ")

@@ -1,0 +1,29 @@
+"""A report about a run that could not begin: what was asked for makes no sense."""
+
+import sys
+
+from health_cli import __version__
+from health_cli.cli.output import write
+from health_cli.core.assembly import Stamp
+from health_cli.core.errors import ConfigError
+from health_cli.core.report import Report
+from health_cli.core.result import failed
+from health_cli.core.worker import SETUP
+from health_cli.formatters import Style, load
+
+
+def report(error: ConfigError) -> Report:
+    """Return a report of one unknown result that says what is wrong."""
+    return Stamp(__version__).finish([failed(SETUP, error)])
+
+
+def show(message: str, hint: str, format_name: str) -> int:
+    """Print such a report in a format, an unknown one as plain text; return the exit code."""
+    failure = report(ConfigError(message, hint=hint))
+    try:
+        text = load(format_name)(failure, Style())
+    except ConfigError as error:
+        write(sys.stderr, f"Error: {message}\n{error.message} {error.hint}\n")
+    else:
+        write(sys.stdout, text)
+    return failure.exit_code

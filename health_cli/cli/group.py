@@ -1,0 +1,67 @@
+"""The command `health`: a table of subcommands, each loaded when it is called. Alone it is `health run`."""
+
+from importlib import import_module
+
+import click
+
+from health_cli import __version__
+from health_cli.core.registry import nearest
+
+COMMANDS = {
+    "run": ("health_cli.cli.run", "Run the checks once and exit with the verdict (the default)."),
+    "list": ("health_cli.cli.catalogue", "What would run, with every threshold and where it comes from."),
+    "explain": ("health_cli.cli.explain", "What a check looks at: metrics, thresholds, options, grants."),
+}
+
+
+class HealthGroup(click.Group):
+    """Loads a subcommand when it is called; options without a subcommand are those of `run`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a subcommand."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `run` in front where no subcommand stands there."""
+        own = {"-h", "--help", "-V", "--version"}
+        if not args or (args[0].startswith("-") and args[0] not in own):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand; a word that is none may be a pattern of `run`."""
+        if args[0] not in COMMANDS:
+            raise click.UsageError(
+                f"There is no command '{args[0]}'{nearest(args[0], COMMANDS)}. "
+                f"To run checks of that name: {ctx.command_path} run {args[0]}",
+                ctx,
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=HealthGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    epilog="Exit codes: 0 healthy, 1 warning, 2 critical, 3 unknown or bad usage.",
+)
+@click.version_option(__version__, "-V", "--version", message="health-cli %(version)s")
+def health() -> None:
+    """Tell whether this Django stack is healthy, now.
+
+    Without a command it runs every check once: the databases and caches of the
+    project's settings, this host, and the project's own checks.
+    """

@@ -1,0 +1,86 @@
+"""Options that several commands share, and the types of option values."""
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from health_cli.config.request import Request
+from health_cli.core.status import Status
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def project_options(command: F) -> F:
+    """Add what tells where the project is."""
+    for option in reversed(
+        (
+            click.option("--settings", metavar="MODULE", help="The settings module, such as shop.settings."),
+            click.option("--chdir", metavar="DIR", help="Go there first: the folder of manage.py."),
+            click.option("--pythonpath", metavar="DIR", help="Another folder to import from."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def threshold_options(command: F) -> F:
+    """Add the thresholds that override all others."""
+    for option in reversed(
+        (
+            click.option("-w", "--warning", multiple=True, metavar="NAME=RANGE", help="Warn outside this range."),
+            click.option("-c", "--critical", multiple=True, metavar="NAME=RANGE", help="Critical outside this range."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def django_options(command: F) -> F:
+    """Accept, and hide, the options that every management command has."""
+    for option in (
+        click.option("--verbosity", type=click.IntRange(0, 3), hidden=True),
+        click.option("--no-color", is_flag=True, hidden=True),
+        click.option("--force-color", is_flag=True, hidden=True),
+        click.option("--traceback", is_flag=True, hidden=True),
+        click.option("--skip-checks", is_flag=True, hidden=True),
+    ):
+        command = option(command)
+    return command
+
+
+class Deadline(click.ParamType):  # type: ignore[type-arg]  # generic in click's stubs, not at run time
+    """SECONDS or SECONDS:STATE, as in `10:critical`: what a check is that the deadline cuts off."""
+
+    name = "deadline"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, Status]:
+        """Return the seconds and the state."""
+        if isinstance(value, tuple):
+            return value
+        text, colon, word = str(value).partition(":")
+        try:
+            seconds = float(text)
+            state = Status.parse(word) if colon else Status.UNKNOWN
+        except ValueError:
+            self.fail(f"'{value}' is not SECONDS or SECONDS:STATE, such as 10 or 10:critical", param, ctx)
+        if not 0 < seconds <= 86_400:
+            self.fail(f"{text} seconds is out of range: above 0, at most 86400", param, ctx)
+        if state not in {Status.WARNING, Status.UNKNOWN, Status.CRITICAL}:
+            self.fail(f"'{word}' is no state for it: use warning, unknown or critical", param, ctx)
+        return seconds, state
+
+
+def request_of(values: dict[str, Any]) -> Request:
+    """Make the request out of a command's values."""
+    return Request(
+        settings=values.get("settings"),
+        chdir=values.get("chdir"),
+        pythonpath=values.get("pythonpath"),
+        patterns=tuple(values.get("patterns", ())),
+        skip=tuple(values.get("skip", ())),
+        warning=tuple(values.get("warning", ())),
+        critical=tuple(values.get("critical", ())),
+        environ=dict(os.environ),
+    )

@@ -1,0 +1,113 @@
+"""Output: writes text without ever hanging, whoever is or is not reading."""
+
+import contextlib
+import io
+import os
+import select
+import sys
+import tempfile
+import time
+from typing import TextIO
+
+PATIENCE = 0.2  # seconds to wait for a reader whose pipe is full
+PIPE_BUF = 512  # bytes that a ready pipe takes without blocking, on every POSIX system
+
+
+class Undelivered(OSError):
+    """The text could not be written to where it belongs."""
+
+
+def keep_open() -> None:
+    """Put /dev/null in place of standard streams that are closed, so that no other file gets their number."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def write(stream: TextIO | None, text: str) -> None:
+    """Write text to a stream. A reader that went away or does not read is no error; a full disk is.
+
+    Undelivered where the system refuses the bytes.
+    """
+    if stream is None:
+        return
+    try:
+        stream.flush()
+        fd = stream.fileno()
+    except (io.UnsupportedOperation, AttributeError):  # a StringIO, as tests and call_command use
+        stream.write(text)
+        return
+    except (OSError, ValueError):  # closed, by us or by whoever started us
+        return
+    encoding = stream.encoding or "utf-8"
+    _write_bytes(fd, text.encode(encoding, errors="backslashreplace"))
+
+
+def _write_bytes(fd: int, data: bytes) -> None:
+    """Write in pieces that never block, and give up on a pipe that stays full."""
+    poller = select.poll()
+    try:
+        poller.register(fd, select.POLLOUT)
+        while data and (ready := poller.poll(PATIENCE * 1000)):
+            if ready[0][1] & select.POLLNVAL:
+                return
+            data = data[os.write(fd, data[:PIPE_BUF]) :]
+    except BrokenPipeError:
+        return
+    except OSError as error:
+        raise Undelivered(error.errno, f"standard output can't be written: {error.strerror}") from error
+
+
+def write_file(path: str, text: str) -> None:
+    """Write a file that is whole or not there: a temporary name beside it, fsync, rename. Mode 0644.
+
+    OSError where the folder is missing, read-only or full.
+    """
+    folder = os.path.dirname(path) or "."
+    fd, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
+    try:
+        with open(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(fd, 0o644)
+            os.fsync(fd)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether a person sees this stream."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+class StatusLine:
+    """The line on a terminal that tells which checks are still running. Cleared before anything else."""
+
+    AFTER = 1.0  # seconds; a shorter run shows nothing
+
+    def __init__(self, wanted: bool, width: int) -> None:
+        """Show it only where a person would see it."""
+        self._wanted, self._width = wanted, width
+        self._began, self._shown = time.monotonic(), ""
+
+    def update(self, running: dict[str, float]) -> None:
+        """Show the running checks, the oldest first."""
+        if not self._wanted or time.monotonic() - self._began < self.AFTER:
+            return
+        oldest = sorted(running.items(), key=lambda pair: -pair[1])
+        text = ", ".join(f"{name} {age:.0f} s" for name, age in oldest)
+        line = f"still running: {text}"[: self._width - 1]
+        if line != self._shown:
+            self._shown = line
+            write(sys.stderr, f"\r\x1b[K{line}")
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            self._shown = ""
+            write(sys.stderr, "\r\x1b[K")

@@ -1,0 +1,174 @@
+"""`health run`: run the selected checks once, print the report, exit with the verdict."""
+
+import os
+import shutil
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from health_cli import __version__
+from health_cli.cli import failure
+from health_cli.cli.interrupt import Interrupt
+from health_cli.cli.options import (
+    Deadline,
+    django_options,
+    project_options,
+    request_of,
+    threshold_options,
+)
+from health_cli.cli.output import StatusLine, Undelivered, is_terminal, write, write_file
+from health_cli.config.request import Request
+from health_cli.core.assembly import Stamp
+from health_cli.core.errors import ConfigError
+from health_cli.core.plan import Plan
+from health_cli.core.report import FailOn, Report, tally
+from health_cli.core.run import Limits, run
+from health_cli.core.status import Status
+from health_cli.formatters import Formatter, Style, load
+
+
+@click.command(
+    "run",
+    epilog="Ranges: 80, 10:, ~:5, 10:20, @10:20; with 500ms, 10GiB, 90% too. Exit codes: "
+    "0 healthy, 1 warning, 2 critical, 3 unknown or bad usage.",
+)
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+@click.option("--skip", multiple=True, metavar="PATTERN", envvar="HEALTH_SKIP", help="Leave these checks out.")
+@click.option(
+    "-f",
+    "--format",
+    "format_name",
+    default="table",
+    envvar="HEALTH_FORMAT",
+    metavar="NAME",
+    help="table, json or nagios.",
+    show_default=True,
+)
+@click.option("-o", "--output", metavar="FILE", help="Write the report to a file, whole or not at all.")
+@click.option(
+    "-t",
+    "--timeout",
+    type=Deadline(),
+    envvar="HEALTH_TIMEOUT",
+    metavar="SECONDS[:STATE]",
+    help="Deadline of the run; STATE is what it cuts off.  [default: 10:unknown]",
+)
+@threshold_options
+@click.option(
+    "--fail-on",
+    type=click.Choice([str(word) for word in FailOn]),
+    envvar="HEALTH_FAIL_ON",
+    help="The least state that fails the exit code.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing when healthy.")
+@click.option("-v", "--verbose", count=True, help="Metrics; -vv: tracebacks and what checks printed.")
+@click.option("--max-bytes", type=click.IntRange(80), default=4096, help="Size of the nagios output.  [4096]")
+@project_options
+@django_options
+@click.pass_obj
+def command(interrupt: Interrupt, /, **values: Any) -> int:
+    """Run the checks once and exit with the verdict.
+
+    PATTERN is a name (database:default), a subsystem (host) or a glob (*:default).
+    """  # fmt: skip
+    check_usage(values)
+    report, formatter = observe(Stamp(__version__), interrupt, values)
+    return deliver(report, formatter, values)
+
+
+def check_usage(values: dict[str, Any]) -> None:
+    """Refuse what makes no sense together; click reports it."""
+    if values["quiet"] and values["format_name"] == "nagios":
+        raise click.UsageError("--quiet does not go with --format nagios: a plugin always prints its line.")
+    output = values["output"]
+    if output and not os.path.isdir(os.path.dirname(output) or "."):
+        raise click.UsageError(f"--output {output}: there is no folder '{os.path.dirname(output)}'.")
+    try:
+        if values["format_name"] not in {"table", "json", "nagios"}:
+            load(values["format_name"])
+    except ConfigError as error:
+        raise click.UsageError(f"{error.message} {error.hint}") from None
+
+
+def load_plan(request: Request, plugins: bool) -> Plan:
+    """Load the plan; what that takes is imported only here, in the worker process."""
+    plan: Plan = import_module("health_cli.config.load").load_plan(request, plugins)
+    return plan
+
+
+def observe(stamp: Stamp, interrupt: Interrupt, values: dict[str, Any]) -> tuple[Report, Formatter]:
+    """Run, and return the report with the formatter, which is loaded while the worker works."""
+    request = request_of(values)
+    timeout, cut_status = values["timeout"] or (None, Status.UNKNOWN)
+    line = StatusLine(is_terminal(sys.stdout) and is_terminal(sys.stderr), shutil.get_terminal_size().columns)
+    formatters: list[Formatter] = []
+    outcome, isolation = run(
+        lambda plugins: load_plan(request, plugins),
+        Limits(timeout=timeout, cut_status=cut_status),
+        stop=lambda: interrupt.signal is not None,
+        watch=line.update,
+        meanwhile=lambda: formatters.append(load(values["format_name"])),
+    )
+    line.clear()
+    fail_on = FailOn(values["fail_on"]) if values["fail_on"] else outcome.fail_on
+    report = stamp.finish(
+        outcome.in_order(),
+        secrets=outcome.secrets,
+        fail_on=fail_on or FailOn.WARNING,
+        isolation=isolation,
+        interrupted=interrupt.signal,
+        noise=outcome.noise,
+    )
+    return report, formatters[0]
+
+
+def deliver(report: Report, formatter: Formatter, values: dict[str, Any]) -> int:
+    """Write the report to where it belongs and return the exit code; what can't be delivered is no success."""
+    output = values["output"]
+    style = style_of(values, to_file=bool(output))
+    try:
+        text = formatter(report, style)
+    except ConfigError as error:  # two labels that are one, which only a formatter can see
+        report = failure.report(error)
+        text = formatter(report, style)
+    try:
+        if output:
+            write_file(output, text)
+            _tell(report, values)
+        elif not (values["quiet"] and report.status is Status.HEALTHY):
+            write(sys.stdout, text)
+    except Undelivered as error:
+        write(sys.stderr, f"Error: {error.strerror}\n")
+        return report.exit_code or 3
+    except OSError as error:
+        raise click.ClickException(f"--output {output} can't be written: {error.strerror}.") from None
+    return report.exit_code
+
+
+def _tell(report: Report, values: dict[str, Any]) -> None:
+    """Say on standard error that the report is in the file; Nagios and cron --quiet want silence."""
+    if values["format_name"] != "nagios" and not values["quiet"]:
+        what = f"{report.status.word} ({tally(report.counts)})"
+        write(sys.stderr, f"health: {what}, report in {values['output']}\n")
+
+
+def style_of(values: dict[str, Any], *, to_file: bool) -> Style:
+    """Return the style that the terminal, the environment and the options make."""
+    terminal = is_terminal(sys.stdout) and not to_file
+    return Style(
+        width=shutil.get_terminal_size((80, 24)).columns if terminal else 80,
+        color=wants_color(terminal, values),
+        verbosity=max(values["verbose"], (values["verbosity"] or 1) - 1),
+        max_bytes=values["max_bytes"],
+    )
+
+
+def wants_color(terminal: bool, values: dict[str, Any]) -> bool:
+    """NO_COLOR wins over FORCE_COLOR, both over what the terminal is; an empty value counts as unset."""
+    if values["no_color"] or os.environ.get("NO_COLOR"):
+        return False
+    if values["force_color"] or os.environ.get("FORCE_COLOR"):
+        return True
+    return terminal and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,1 @@
+"""Configuration: from Django's settings, the environment and the command line to the list of checks."""

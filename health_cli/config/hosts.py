@@ -1,0 +1,21 @@
+"""The checks of this host."""
+
+from collections.abc import Iterator
+
+from health_cli.checks.host.cpu import Cpu
+from health_cli.checks.host.disk import Disk
+from health_cli.checks.host.load import Load
+from health_cli.checks.host.memory import Memory
+from health_cli.checks.host.mounts import watched
+from health_cli.checks.host.processes import Processes
+from health_cli.checks.host.swap import Swap
+from health_cli.config.setting import HealthSetting
+from health_cli.config.source import Source
+from health_cli.core.check import Check
+
+
+def host(source: Source, setting: HealthSetting) -> Iterator[Check]:
+    """Yield the host's checks, one for each mount point that is watched."""
+    yield from (Memory(), Swap(), Load(), Cpu(), Processes())
+    for mount in setting.MOUNTS or watched():
+        yield Disk(name=f"host.disk:{mount}", mount=mount)

@@ -1,0 +1,130 @@
+"""The setting `HEALTH_CLI`: one frozen dataclass, and the one validator that reports every error."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from health_cli.core.registry import nearest
+from health_cli.core.report import FailOn
+from health_cli.core.threshold import Threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthSetting:
+    """The keys of `HEALTH_CLI`. Times are in seconds; a pattern is a name, a subsystem or a glob."""
+
+    TIMEOUT: float = field(default=10.0, metadata={"help": "the deadline of a whole run"})
+    CHECK_TIMEOUT: float = field(default=5.0, metadata={"help": "the limit of one check"})
+    TIMEOUTS: Mapping[str, float] = field(
+        default_factory=dict, metadata={"help": "limits of single checks: pattern -> seconds"}
+    )
+    FAIL_ON: str = field(
+        default="warning", metadata={"help": "what the exit code fails on: warning, critical or never"}
+    )
+    SKIP: tuple[str, ...] = field(default=(), metadata={"help": "patterns of checks never to run"})
+    THRESHOLDS: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict,
+        metadata={"help": 'thresholds: "check/metric" -> {"warning": range, "critical": range}'},
+    )
+    OPTIONS: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict, metadata={"help": "options of checks: pattern -> {option: value}"}
+    )
+    MOUNTS: tuple[str, ...] = field(default=(), metadata={"help": "the mount points to watch, instead of those found"})
+    PLUGINS: tuple[str, ...] = field(default=(), metadata={"help": "modules with checks, besides the apps' health.py"})
+    SECRETS: tuple[str, ...] = field(
+        default=(), metadata={"help": "names of settings and variables to mask, besides the usual ones"}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the setting: a stable id, what and where, and what to do."""
+
+    id: str
+    message: str
+    hint: str = ""
+
+
+def validate(raw: Any) -> tuple[HealthSetting, list[Problem]]:
+    """Return the setting with its defaults, and every problem of it; a bad key keeps its default."""
+    if not isinstance(raw, Mapping):
+        what = f"HEALTH_CLI is a {type(raw).__name__}: it must be a dict."
+        return HealthSetting(), [Problem("E001", what, 'Write HEALTH_CLI = {"TIMEOUT": 10}.')]
+    known = {item.name for item in fields(HealthSetting)}
+    problems = [
+        Problem(
+            "E002",
+            f"HEALTH_CLI has an unknown key {key!r}{nearest(str(key), known)}.",
+            f"The keys are {', '.join(sorted(known))}.",
+        )
+        for key in raw
+        if key not in known
+    ]
+    values: dict[str, Any] = {}
+    for key in sorted(known & set(raw)):
+        found = list(_VALIDATORS[key](raw[key]))
+        problems += [Problem(p.id, f"HEALTH_CLI['{key}']{p.message}", p.hint) for p in found]
+        if not found:
+            values[key] = tuple(raw[key]) if isinstance(raw[key], list | set) else raw[key]
+    return HealthSetting(**values), problems
+
+
+def _wrong(value: object, allowed: str) -> Problem:
+    return Problem("E003", f" is {value!r}: it must be {allowed}.")
+
+
+def _positive(value: object) -> Iterator[Problem]:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 86_400:
+        yield _wrong(value, "a number of seconds, above 0 and at most 86400")
+
+
+def _texts(value: object) -> Iterator[Problem]:
+    if not isinstance(value, list | tuple | set) or not all(isinstance(v, str) and v for v in value):
+        yield _wrong(value, "a list of texts")
+
+
+def _fail_on(value: object) -> Iterator[Problem]:
+    words = [str(word) for word in FailOn]
+    if value not in words:
+        yield _wrong(value, f"one of {', '.join(words)}")
+
+
+def _mapping_of(each: Callable[[object], Iterator[Problem]], allowed: str) -> Callable[[object], Iterator[Problem]]:
+    def verify(value: object) -> Iterator[Problem]:
+        if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+            yield _wrong(value, allowed)
+            return
+        for key, item in value.items():
+            yield from (Problem(p.id, f"['{key}']{p.message}", p.hint) for p in each(item))
+
+    return verify
+
+
+def _thresholds(value: object) -> Iterator[Problem]:
+    if not isinstance(value, Mapping) or not value or not set(value) <= {"warning", "critical"}:
+        yield _wrong(value, 'a dict with "warning", "critical" or both')
+        return
+    for word, text in value.items():
+        try:
+            Threshold.parse(str(text))
+        except ValueError as error:
+            yield Problem("E004", f"['{word}']: {error}.", "The grammar is in the manual under Thresholds.")
+
+
+def _options(value: object) -> Iterator[Problem]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        yield _wrong(value, "a dict of options")
+
+
+_VALIDATORS: dict[str, Callable[[object], Iterator[Problem]]] = {
+    "TIMEOUT": _positive,
+    "CHECK_TIMEOUT": _positive,
+    "TIMEOUTS": _mapping_of(_positive, "a dict of patterns and seconds"),
+    "FAIL_ON": _fail_on,
+    "SKIP": _texts,
+    "THRESHOLDS": _mapping_of(_thresholds, "a dict of metrics and thresholds"),
+    "OPTIONS": _mapping_of(_options, "a dict of patterns and options"),
+    "MOUNTS": _texts,
+    "PLUGINS": _texts,
+    "SECRETS": _texts,
+}

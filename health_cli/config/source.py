@@ -1,0 +1,136 @@
+"""Source: where the settings come from, and the few of them that matter here.
+
+`--settings`, else DJANGO_SETTINGS_MODULE, else the `manage.py` in this or a parent folder; with none of
+them the embedded default: this host, and what DATABASE_URL, CACHE_URL or REDIS_URL point to.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from health_cli.config.urls import cache_from_url, database_from_url
+from health_cli.core.errors import ConfigError
+from health_cli.core.guard import Crash, attempt
+from health_cli.core.redaction import collect_secrets
+
+EMBEDDED = "embedded default"
+_MANAGE = re.compile(r"DJANGO_SETTINGS_MODULE['\"]\s*,\s*['\"]([A-Za-z_][\w.]*)['\"]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The settings that health-cli reads. `secrets` are values to mask; `name` says where from."""
+
+    name: str
+    databases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    caches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    apps: tuple[str, ...] = ()
+    setting: Any = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
+    everything: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def locate(settings: str | None, chdir: str | None, pythonpath: str | None) -> Source:
+    """Find and load the settings; ConfigError where they can't be loaded, with the reason."""
+    _enter(chdir, pythonpath)
+    if settings is None and _configured():
+        return _django(os.environ.get("DJANGO_SETTINGS_MODULE", "settings.configure()"))
+    module = settings or os.environ.get("DJANGO_SETTINGS_MODULE") or _from_manage_py()
+    if not module:
+        return embedded(os.environ)
+    os.environ["DJANGO_SETTINGS_MODULE"] = module
+    return _django(module)
+
+
+def _enter(chdir: str | None, pythonpath: str | None) -> None:
+    """Go where the project is, and make it importable as `manage.py` would."""
+    if chdir is not None:
+        try:
+            os.chdir(chdir)
+        except OSError as error:
+            raise ConfigError(
+                f"--chdir {chdir}: {error.strerror}.", hint="Name the folder that holds manage.py."
+            ) from None
+    for path in (_manage_py_folder(), os.getcwd(), pythonpath):
+        if path and path not in sys.path:
+            sys.path.insert(0, path)
+
+
+def _manage_py_folder() -> str | None:
+    """Return this folder, or the nearest one above it, that holds a manage.py."""
+    here = Path.cwd()
+    return next((str(d) for d in (here, *here.parents) if (d / "manage.py").is_file()), None)
+
+
+def _from_manage_py() -> str | None:
+    """Return the settings module that the project's manage.py names."""
+    folder = _manage_py_folder()
+    if folder is None:
+        return None
+    script = Path(folder, "manage.py")
+    found = _MANAGE.search(script.read_text(errors="replace"))
+    if not found:
+        raise ConfigError(f"{script} names no DJANGO_SETTINGS_MODULE.", hint="Give it with --settings.")
+    return found[1]
+
+
+def _configured() -> bool:
+    """Tell whether Django has its settings already, as inside manage.py or a web process."""
+    conf = sys.modules.get("django.conf")
+    return bool(conf and conf.settings.configured)
+
+
+def _django(name: str) -> Source:
+    source = attempt(lambda: import_module("health_cli.config.django_source").read(name))
+    if isinstance(source, Crash):
+        raise SettingsError.of_crash(name, source)
+    found: Source = source
+    return found
+
+
+class SettingsError(ConfigError):
+    """The settings module can't be loaded. Carries what must be masked in its own text."""
+
+    secrets: frozenset[str] = frozenset()
+
+    @classmethod
+    def of_crash(cls, name: str, crash: Crash) -> "SettingsError":
+        """Say which module failed, how and where; name the usual cause for a missing module."""
+        hint = "Import it by hand to see more: python -c 'import " + name + "'"
+        if isinstance(crash.error, ModuleNotFoundError):
+            hint = "Is it installed in this environment, and is --chdir the folder of manage.py?"
+        error = cls(f"The settings '{name}' can't be loaded: {crash.name}: {crash.text} (in {crash.place})", hint=hint)
+        error.secrets = frozenset(_secrets_in_frames(crash.error.__traceback__))
+        return error
+
+
+def _secrets_in_frames(trace: TracebackType | None) -> set[str]:
+    """Return the secrets that a settings module had defined before it failed."""
+    secrets: set[str] = set()
+    while trace:
+        names = {k: v for k, v in trace.tb_frame.f_globals.items() if k.isupper()}
+        secrets |= collect_secrets(names)
+        trace = trace.tb_next
+    return secrets
+
+
+def environment_secrets(environ: Mapping[str, str]) -> frozenset[str]:
+    """Return the values of the environment that must not be shown."""
+    return frozenset(collect_secrets(dict(environ)))
+
+
+def embedded(environ: Mapping[str, str]) -> Source:
+    """Return the default without a project: the services that the usual variables point to."""
+    databases, caches = {}, {}
+    if environ.get("DATABASE_URL"):
+        databases["default"] = database_from_url(environ["DATABASE_URL"], "DATABASE_URL")
+    for variable in ("CACHE_URL", "REDIS_URL"):
+        if environ.get(variable) and "default" not in caches:
+            caches["default"] = cache_from_url(environ[variable], variable)
+    return Source(name=EMBEDDED, databases=databases, caches=caches)

@@ -1,0 +1,39 @@
+"""Django's system checks of the setting HEALTH_CLI, so that `manage.py check` finds what a run would refuse."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Warning
+
+from health_cli.config.load import catalogue
+from health_cli.config.request import Request
+from health_cli.config.setting import validate
+from health_cli.config.source import locate
+from health_cli.core.errors import ConfigError
+
+
+def check_setting(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Return what is wrong with the setting (errors), and what it lacks to be able to run (warnings).
+
+    E001 to E004 come from the setting alone; E005 is what only shows once the checks are known, such as
+    a threshold for a metric that no check has; W001 is a driver that is not installed.
+    """
+    _, problems = validate(locate(None, None, None).setting)
+    if problems:
+        return [Error(p.message, hint=p.hint or None, id=f"health_cli.{p.id}") for p in problems]
+    try:
+        return list(_missing_drivers())
+    except ConfigError as error:
+        return [Error(line, hint=error.hint, id="health_cli.E005") for line in error.message.splitlines()]
+
+
+def _missing_drivers() -> Iterator[CheckMessage]:
+    for check in catalogue(Request()).checks:
+        for requirement in check.requires:
+            if find_spec(requirement.module) is None:
+                yield Warning(
+                    f"{check.name} can't be checked: the module '{requirement.module}' is not installed.",
+                    hint=f"pip install 'health-cli[{requirement.extra}]'",
+                    id="health_cli.W001",
+                )

@@ -1,0 +1,14 @@
+"""Runs an async check to its end. Apart from the runner, so that asyncio (60 ms) is loaded only then."""
+
+from collections.abc import Awaitable
+from importlib import import_module
+from typing import Any
+
+
+def run(awaitable: Awaitable[Any]) -> Any:
+    """Wait for an awaitable in an event loop of this thread's own and return its value."""
+
+    async def wait() -> Any:
+        return await awaitable
+
+    return import_module("asyncio").run(wait())

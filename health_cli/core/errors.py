@@ -1,0 +1,56 @@
+"""Errors: everything of ours that is raised on purpose.
+
+    HealthError
+    +-- ConfigError      the settings, options or names given to us are wrong; exit code 3
+    +-- Failure          what a check looked at is not well; its kind says how
+
+A message says what was given and what is allowed; a hint says what to do next.
+"""
+
+from health_cli.core.kind import Kind
+from health_cli.core.status import Status
+
+
+class HealthError(Exception):
+    """The root of the tree: a message for people, and a hint on what to do next."""
+
+    kind = Kind.CRASHED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        """Keep both sentences; the message alone is `str()` of the error."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(HealthError):
+    """What we were told to do makes no sense: a setting, an option, a pattern, a name."""
+
+    kind = Kind.MISCONFIGURED
+
+    @classmethod
+    def of(cls, problems: list[str], *, hint: str = "") -> "ConfigError":
+        """Report every problem at once, one a line."""
+        return cls("\n".join(problems), hint=hint)
+
+
+class Failure(HealthError):
+    """Raised by `gather()`: the thing looked at refuses, hangs, is missing ... (see Kind).
+
+    The result is critical unless `status` says otherwise; `summary` is the short form for a cell.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        message: str,
+        *,
+        hint: str = "",
+        summary: str = "",
+        status: Status = Status.CRITICAL,
+    ) -> None:
+        """Keep what the result will say."""
+        super().__init__(message, hint=hint)
+        self.kind = kind
+        self.summary = summary
+        self.status = status

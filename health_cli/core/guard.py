@@ -1,0 +1,54 @@
+"""Guard: calls code that is not ours, and hands back whatever it raised as a value.
+
+The only broad `except` of the project: checks, settings modules and plugins all run through it.
+"""
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+MAX_TRACE = 16 * 1024  # characters; the end of a traceback is what helps
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """What a call raised."""
+
+    error: BaseException
+
+    @property
+    def name(self) -> str:
+        """The class of the exception."""
+        return type(self.error).__name__
+
+    @property
+    def text(self) -> str:
+        """The text of the exception, even of one whose `str()` raises."""
+        text = attempt(lambda: str(self.error))
+        return f"(no text: its str() raised {text.name})" if isinstance(text, Crash) else text
+
+    @property
+    def place(self) -> str:
+        """Function, file and line where it was raised."""
+        frames = traceback.extract_tb(self.error.__traceback__)
+        return f"{frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"
+
+    @property
+    def trace(self) -> str:
+        """The traceback, as `-vv` shows it."""
+        frames = "".join(traceback.format_tb(self.error.__traceback__))
+        return f"{frames[-MAX_TRACE:]}{self.name}: {self.text}"
+
+
+def attempt(call: Callable[[], T]) -> T | Crash:
+    """Call, and return the value or the crash.
+
+    SystemExit is caught too, since a check has no say in when the program ends. KeyboardInterrupt and
+    cancellation pass through.
+    """
+    try:
+        return call()
+    except (Exception, SystemExit) as error:
+        return Crash(error)

@@ -1,0 +1,97 @@
+"""Redaction: keeps secrets out of everything that leaves the run.
+
+Three nets, one after the other: the very values that the settings or the environment mark as secret,
+the credentials of any URL, and `password=...` as drivers and tracebacks write it.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+MASK = "***"
+
+# The names that mark a value as secret, in settings, options and environment variables. Those of
+# Django's own debug page (django.views.debug) and the ones that services use.
+SECRET_NAME = re.compile(
+    r"pass(word|wd|phrase)?$|passw|secret|token|api_?key|auth_?key|private|credential|signature"
+    r"|(^|_)key$|(^|_)pwd$|dsn$",
+    re.IGNORECASE,
+)
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/@'\"]*):([^\s/'\"]*)@")
+_PAIR = re.compile(
+    r"((?:pass(?:word|wd|phrase)?|pwd|secret(?:_?key)?|(?:auth_?|access_?)?token|api_?key)['\"]?\s*(?:=>?|:)\s*)"
+    r"(\"[^\"]*\"|'[^']*'|[^\s,;)}\]'\"]+)",
+    re.IGNORECASE,
+)
+# Shorter values are words and numbers too: they are masked only where they stand alone.
+_LONG = 6
+
+
+class Redactor:
+    """Masks a set of secret values in text and in JSON-like data."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        """Prepare for these values, in every form in which a driver may print them."""
+        forms = {form for secret in secrets if secret for form in _forms(secret)}
+        patterns = [
+            re.escape(form) if len(form) >= _LONG else rf"(?<![A-Za-z0-9_]){re.escape(form)}(?![A-Za-z0-9_])"
+            for form in sorted(forms, key=len, reverse=True)
+        ]
+        self._values = re.compile("|".join(patterns)) if patterns else None
+
+    def text(self, text: str) -> str:
+        """Return the text with every secret in it masked."""
+        if self._values:
+            text = self._values.sub(MASK, text)
+        if "://" in text:
+            text = _URL.sub(rf"\1\2:{MASK}@", text)
+        return _PAIR.sub(rf"\g<1>{MASK}", text)
+
+    def data(self, value: Any) -> Any:
+        """Return JSON-like data with every text in it masked, and whatever stands under a secret name."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {
+                key: MASK if isinstance(item, str) and item and SECRET_NAME.search(str(key)) else self.data(item)
+                for key, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self.data(item) for item in value]
+        return value
+
+
+def _forms(secret: str) -> set[str]:
+    """A secret as it is, quoted for a URL, decoded from one, and as repr() writes it."""
+    return {secret, quote(secret, safe=""), quote_plus(secret), unquote(secret), repr(secret)[1:-1]}
+
+
+def collect_secrets(value: Any, name: str = "", depth: int = 0) -> set[str]:
+    """Return every text under a secret-sounding name, and every URL password, in nested settings."""
+    if depth > 8:  # settings may hold cycles
+        return set()
+    if isinstance(value, str):
+        marked = {value} if SECRET_NAME.search(name) else set()
+        return marked | url_passwords(value)
+    if isinstance(value, Mapping):
+        nested = [collect_secrets(item, str(key), depth + 1) for key, item in value.items()]
+    elif isinstance(value, list | tuple | set | frozenset):
+        nested = [collect_secrets(item, name, depth + 1) for item in value]
+    else:
+        return set()
+    return set().union(*nested)
+
+
+def url_passwords(text: str) -> set[str]:
+    """Return the passwords of the URLs in a text (several may be joined by `,` or `;`)."""
+    if "://" not in text:
+        return set()
+    return {secret for url in re.split(r"[;,\s]", text) if (secret := _url_password(url))}
+
+
+def _url_password(url: str) -> str:
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:
+        return ""

@@ -1,0 +1,176 @@
+"""Result: the verdict on one check.
+
+It has four faces: a status, a summary for a cell, a message for a person, data for a machine.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from health_cli.core.errors import HealthError
+from health_cli.core.finding import Finding, crossings, worst_first
+from health_cli.core.kind import Kind
+from health_cli.core.measurement import Measurement
+from health_cli.core.metric import Metric
+from health_cli.core.status import Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came out of one check.
+
+    `duration` is in seconds. `kind` says how it failed and is None when healthy or skipped;
+    `blocked_by` names the check that a skipped one was waiting for; `detail` is a traceback, shown
+    only when asked for.
+    """
+
+    name: str
+    status: Status
+    summary: str = ""
+    message: str = ""
+    hint: str = ""
+    kind: Kind | None = None
+    metrics: tuple[Metric, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    duration: float = 0.0
+    blocked_by: str | None = None
+    detail: str = ""
+
+    @property
+    def subsystem(self) -> str:
+        """The first word of the name: `host` of `host.disk:/var`."""
+        return subsystem_of(self.name)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as the JSON report has it."""
+        return {
+            "name": self.name,
+            "subsystem": self.subsystem,
+            "status": self.status.word,
+            "summary": self.summary,
+            "message": self.message,
+            "hint": self.hint,
+            "kind": self.kind.value if self.kind else None,
+            "duration": round(self.duration, 6),
+            "blocked_by": self.blocked_by,
+            "metrics": [metric.to_json() for metric in self.metrics],
+            "data": dict(self.data),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Result":
+        """Read back what `to_json` wrote; KeyError or ValueError where it is not that."""
+        return cls(
+            name=data["name"],
+            status=Status.parse(data["status"]),
+            summary=data["summary"],
+            message=data["message"],
+            hint=data["hint"],
+            kind=Kind(data["kind"]) if data["kind"] else None,
+            metrics=tuple(Metric.from_json(metric) for metric in data["metrics"]),
+            data=data["data"],
+            duration=data["duration"],
+            blocked_by=data["blocked_by"],
+            detail=data.get("detail") or "",
+        )
+
+
+def subsystem_of(name: str) -> str:
+    """Return the part of a check's name before the first dot or colon."""
+    return name.partition(":")[0].partition(".")[0]
+
+
+def judged(
+    name: str,
+    metrics: Sequence[Metric],
+    *,
+    summary: str,
+    findings: Sequence[Finding] = (),
+    data: Mapping[str, Any] | None = None,
+) -> Result:
+    """Fold metrics and findings into a result: the worst leads, all of them are in the message.
+
+    `summary` is the cell of a healthy result.
+    """
+    found = worst_first([*findings, *crossings(metrics)])
+    if not found:
+        return Result(
+            name=name,
+            status=Status.HEALTHY,
+            summary=summary,
+            message=summary,
+            metrics=tuple(metrics),
+            data=data or {},
+        )
+    worst = found[0]
+    return Result(
+        name=name,
+        status=worst.status,
+        summary=worst.summary,
+        message="; ".join(finding.message for finding in found),
+        hint=worst.hint or f"'health explain {name}' tells what is measured and why.",
+        kind=worst.kind,
+        metrics=tuple(metrics),
+        data=data or {},
+    )
+
+
+def fill(metrics: Sequence[Metric], measurement: Measurement) -> tuple[Metric, ...]:
+    """Put the measured values into the declared metrics; a declared one without a value stays null."""
+    return tuple(
+        metric.measured(measurement.values.get(metric.name), measurement.missing.get(metric.name, ""))
+        for metric in metrics
+    )
+
+
+def failed(name: str, error: HealthError, *, metrics: Sequence[Metric] = ()) -> Result:
+    """Return the result for a failure that `gather()` raised: every metric is null because of it."""
+    summary = getattr(error, "summary", "") or error.message.partition("\n")[0] or error.kind.value
+    return Result(
+        name=name,
+        status=getattr(error, "status", Status.UNKNOWN),
+        summary=summary,
+        message=error.message,
+        hint=error.hint or f"'health explain {name}' tells what is measured and why.",
+        kind=error.kind,
+        metrics=tuple(metric.measured(None, summary) for metric in metrics),
+    )
+
+
+def timed_out(name: str, seconds: float, *, metrics: Sequence[Metric] = ()) -> Result:
+    """Return the result for a check that did not end within its own limit."""
+    return Result(
+        name=name,
+        status=Status.CRITICAL,
+        summary=f"no answer in {seconds:g} s",
+        message=f"The check did not end within its limit of {seconds:g} s.",
+        hint="See what it waits for: a hung server, a full disk, a lock; or raise its limit in TIMEOUTS.",
+        kind=Kind.TIMEOUT,
+        metrics=tuple(metric.measured(None, "timeout") for metric in metrics),
+        duration=seconds,
+    )
+
+
+def unfinished(name: str, seconds: float, *, status: Status = Status.UNKNOWN) -> Result:
+    """Return the result for a check that the run's deadline, or a signal, cut off."""
+    return Result(
+        name=name,
+        status=status,
+        summary="unfinished",
+        message=f"The run ended after {seconds:.1f} s, before this check did.",
+        hint="Give the run more time with --timeout, or see why this check is slow.",
+        kind=Kind.UNFINISHED,
+        duration=seconds,
+    )
+
+
+def blocked(name: str, by: str) -> Result:
+    """Return the result for a check that was not run because one that it needs is not well."""
+    return Result(
+        name=name,
+        status=Status.SKIPPED,
+        summary=f"blocked by {by}",
+        message=f"Not run: it needs {by}, which is not well.",
+        hint=f"Put {by} right first.",
+        blocked_by=by,
+    )

@@ -1,0 +1,62 @@
+"""Wire: the records that a worker process sends up the pipe to its supervisor.
+
+One record a line: a random token, a kind, and JSON. A check that writes rubbish into the pipe spoils
+at most its own line; lines without the token are no records.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+MAX_RECORD = 1 << 20  # bytes; a result larger than this is replaced by a short one
+
+
+class Writer:
+    """Writes records; safe to use from many threads, silent in a process that a check forked."""
+
+    def __init__(self, fd: int, token: str) -> None:
+        """Write to this file descriptor."""
+        self._fd, self._token, self._lock, self._pid = fd, token, threading.Lock(), os.getpid()
+
+    def send(self, kind: str, **fields: Any) -> bool:
+        """Send one record; False where it is too large to be sent. TypeError where it is no JSON."""
+        body = json.dumps({"record": kind, **fields}, allow_nan=False)
+        line = f"\n{self._token}{body}\n".encode()
+        if len(line) > MAX_RECORD:
+            return False
+        if os.getpid() != self._pid:
+            os._exit(0)
+        with self._lock:
+            view = memoryview(line)
+            while view:
+                view = view[os.write(self._fd, view) :]
+        return True
+
+
+class Reader:
+    """Puts records together from the bytes as they arrive, within bounded memory."""
+
+    def __init__(self, token: str) -> None:
+        """Accept lines that carry this token."""
+        self._token, self._rest = token.encode(), b""
+
+    def feed(self, chunk: bytes) -> Iterator[Mapping[str, Any]]:
+        """Yield the records that are complete now."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if len(self._rest) > MAX_RECORD:
+            self._rest = b""
+        for line in lines:
+            record = self._decode(line)
+            if record is not None:
+                yield record
+
+    def _decode(self, line: bytes) -> Mapping[str, Any] | None:
+        if not line.startswith(self._token):
+            return None
+        try:
+            record = json.loads(line[len(self._token) :])
+        except ValueError:  # cut in two by a process that died, or by rubbish in between
+            return None
+        return record if isinstance(record, dict) else None

@@ -1,0 +1,215 @@
+"""Worker: a forked process that loads a plan and runs it, and the supervisor's handle on it."""
+
+import ctypes
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from health_cli.core.errors import ConfigError
+from health_cli.core.plan import Loader, Plan, planned
+from health_cli.core.result import Result, failed
+from health_cli.core.runner import Threads
+from health_cli.core.wire import Reader, Writer
+
+Record = Mapping[str, Any]
+SETUP = "health.setup"  # the name of what is reported when the run itself failed
+MAX_NOISE = 64 * 1024  # bytes kept of what the checks print
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+
+
+class Worker:
+    """The supervisor's handle: reads the records, knows whether it lives, ends it with its children."""
+
+    def __init__(self, load: Loader, *, only: str | None = None, plugins: bool = True) -> None:
+        """Fork. The child runs all checks of the plan, or `only` the one of this name."""
+        self.only = only
+        self.started_at = self.alive_at = time.monotonic()
+        self.loaded = self.done = False
+        self.running: dict[str, float] = {}
+        token = os.urandom(8).hex()
+        self._reader, self._noise = Reader(token), b""
+        records, record_end = os.pipe()
+        noise, noise_end = os.pipe()
+        self._pid = os.fork()
+        if not self._pid:
+            os.close(records)
+            os.close(noise)
+            _child(load, Writer(record_end, token), noise_end, only, plugins)
+        os.close(record_end)
+        os.close(noise_end)
+        _set_group(self._pid)
+        self.fds = {records: "records", noise: "noise"}
+        for fd in self.fds:
+            os.set_blocking(fd, False)
+        self._exit: int | None = None
+
+    def read(self, fd: int) -> Iterator[Record]:
+        """Take what has arrived on one of our pipes; yield the records in it."""
+        try:
+            chunk = os.read(fd, 1 << 16)
+        except BlockingIOError:
+            return
+        if not chunk:
+            os.close(fd)
+            del self.fds[fd]
+        elif self.fds[fd] == "noise":
+            self._noise = (self._noise + chunk)[-MAX_NOISE:]
+        else:
+            yield from self._reader.feed(chunk)
+
+    def drain(self) -> Iterator[Record]:
+        """Yield what is still in the pipes, and stop where nothing is."""
+        for fd in list(self.fds):
+            while fd in self.fds and select.select([fd], [], [], 0)[0]:
+                yield from self.read(fd)
+
+    def noise(self) -> str:
+        """What the checks printed, to stdout and stderr alike; the last part of it."""
+        return self._noise.decode(errors="replace")
+
+    def death(self) -> str:
+        """Say how the process ended, or nothing while it lives."""
+        if self._reap() is None:
+            return ""
+        code = os.waitstatus_to_exitcode(self._exit or 0)
+        if code < 0:
+            return f"was killed by signal {-code} ({_signal_name(-code)})"
+        return f"exited with code {code}"
+
+    def end(self) -> None:
+        """Kill the process and every process it started, and let go of the pipes."""
+        if self._exit is None:
+            family = _descendants(self._pid)
+            for pid in (self._pid, *family):
+                _kill(pid)
+        _kill_group(self._pid)
+        patience = time.monotonic() + 0.1  # a process in uninterruptible sleep can't be waited for
+        while self._reap() is None and time.monotonic() < patience:
+            time.sleep(0.001)
+        for fd in self.fds:
+            os.close(fd)
+        self.fds = {}
+
+    def _reap(self) -> int | None:
+        if self._exit is None:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            if pid:
+                self._exit = status
+        return self._exit
+
+
+def poll(workers: Sequence[Worker], seconds: float) -> Iterator[tuple[Worker, Record]]:
+    """Wait that long for the workers to say something; yield their records."""
+    owners = {fd: worker for worker in workers for fd in worker.fds}
+    if not owners:
+        time.sleep(seconds)
+        return
+    poller = select.poll()
+    for fd in owners:
+        poller.register(fd, select.POLLIN)
+    for fd, _ in poller.poll(seconds * 1000):
+        for record in owners[fd].read(fd):
+            yield owners[fd], record
+
+
+def _child(load: Loader, writer: Writer, noise: int, only: str | None, plugins: bool) -> NoReturn:
+    """The life of the worker process; it never returns into the code that forked it."""
+    code = 1
+    try:
+        _settle_in(noise)
+        _work(load, writer, only, plugins)
+        code = 0
+    finally:
+        if code:
+            sys.excepthook(*sys.exc_info())  # into the noise, for -vv
+        os._exit(code)
+
+
+def _settle_in(noise: int) -> None:
+    """Leave the supervisor's group, die with it, and send all output to the noise pipe."""
+    _set_group(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    os.dup2(noise, 1)
+    os.dup2(noise, 2)
+    sys.stdout, sys.stderr = (os.fdopen(fd, "w", buffering=1, errors="replace", closefd=False) for fd in (1, 2))
+
+
+def _work(load: Loader, writer: Writer, only: str | None, plugins: bool) -> None:
+    parent = os.getppid()
+    try:
+        plan = load(plugins)
+    except ConfigError as error:
+        plan = Plan(results=(failed(SETUP, error),))
+    if only:
+        plan = replace(plan, checks=[c for c in plan.checks if c.name == only], needs={}, results=())
+    writer.send(
+        "plan",
+        checks=[row.to_json() for row in planned(plan)],
+        secrets=sorted(plan.secrets),
+        timeout=plan.timeout,
+        fail_on=plan.fail_on,
+    )
+
+    def emit(result: Result) -> None:
+        writer.send("result", result={**result.to_json(), "detail": result.detail})
+
+    def tick() -> None:
+        if os.getppid() != parent:
+            os._exit(1)
+        writer.send("beat")
+
+    for result in plan.results:
+        emit(result)
+    Threads(plan, emit, on_start=lambda name: writer.send("started", name=name)).run(tick=tick)
+    writer.send("done")
+
+
+def _set_group(pid: int) -> None:
+    """Make a process the leader of its own group; either side may be first."""
+    try:
+        os.setpgid(pid, pid)
+    except (PermissionError, ProcessLookupError):  # it has done so itself, or is gone already
+        return
+
+
+def _descendants(pid: int) -> list[int]:
+    """Return the children of a process, and theirs, as Linux lists them."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children") as children:
+                found += [int(child) for child in children.read().split()]
+    except OSError:  # no /proc, or the process went away meanwhile
+        return found
+    return found + [deeper for child in found for deeper in _descendants(child)]
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):  # empty already; macOS says the second for zombies
+        return
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"

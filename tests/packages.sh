@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs what the tests need and this machine lacks: servers, headers, and readers of our output.
+# Nothing is started: the tests start their own servers on ports of their own.
+set -euo pipefail
+
+# command or file -> Debian package
+needed=(
+    mariadbd:mariadb-server redis-server:redis-server memcached:memcached
+    /usr/include/mariadb/mysql.h:libmariadb-dev pkg-config:pkg-config gcc:gcc
+    '/usr/lib/postgresql/*/bin/postgres:postgresql'
+    icinga2:icinga2-bin /usr/share/perl5/Monitoring/Plugin.pm:libmonitoring-plugin-perl
+    hyperfine:hyperfine
+)
+missing=()
+for pair in "${needed[@]}"; do
+    thing=${pair%%:*}
+    if ! compgen -G "$thing" >/dev/null && ! PATH="$PATH:/usr/sbin" command -v "$thing" >/dev/null; then
+        missing+=("${pair##*:}")
+    fi
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "The tests need the programs of these Debian packages: ${missing[*]}." >&2
+    echo "Install their counterparts with your system's package manager, then run this again." >&2
+    exit 1
+fi
+if [ "$(id -u)" -ne 0 ]; then
+    echo "The tests need more packages. Install them with:" >&2
+    echo "  sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+    exit 1
+fi
+# No service may start by being installed: the tests own every server that they use.
+policy=/usr/sbin/policy-rc.d
+made=
+if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && made=1
+fi
+trap '[ -z "$made" ] || rm -f $policy' EXIT
+apt-get update -qq
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
