@@ -1,7 +1,6 @@
 """`health list`: what would run, with every threshold, where each comes from, and what is missing for it."""
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -14,10 +13,11 @@ from health_cli.cli.interrupt import Interrupt
 from health_cli.cli.options import django_options, project_options, request_of, threshold_options
 from health_cli.cli.output import write
 from health_cli.config.load import Catalogue, catalogue
+from health_cli.config.thresholds import DEFAULT
 from health_cli.core.check import Check
 from health_cli.core.errors import ConfigError
 from health_cli.core.metric import Metric
-from health_cli.core.registry import matches, origin, select
+from health_cli.core.registry import origin
 
 
 @click.command("list")
@@ -32,20 +32,18 @@ from health_cli.core.registry import matches, origin, select
 def command(interrupt: Interrupt, /, **values: Any) -> int:
     """Show what would run: every check, its thresholds and where they come from.
 
-    Nothing is contacted. Each threshold is followed by its place: default, setting, the environment
-    variable, or the option.
+    Nothing is contacted. A threshold that is not the default is followed by the
+    place that it comes from: setting, the environment variable, or the option.
     """
     interrupt.release()
     try:
         found = catalogue(request_of(values))
-        skip = (*(p for p in found.setting.SKIP if any(matches(c.name, p) for c in found.checks)), *values["skip"])
-        chosen = select(found.checks, values["patterns"], skip)
     except ConfigError as error:
         raise click.UsageError(f"{error.message}\n{error.hint}") from None
     if values["format_name"] == "json":
-        write(sys.stdout, json.dumps([_row(check, found) for check in chosen], indent=2) + "\n")
+        write(sys.stdout, json.dumps([_row(check, found) for check in found.chosen], indent=2) + "\n")
     else:
-        write(sys.stdout, "\n".join(_table(found, chosen, verbose=bool(values["verbose"]))) + "\n")
+        write(sys.stdout, "\n".join(_table(found, verbose=bool(values["verbose"]))) + "\n")
     return 3 if found.results else 0
 
 
@@ -78,38 +76,38 @@ def _row(check: Check, found: Catalogue) -> dict[str, Any]:
 
 
 def _place(found: Catalogue, check: Check, metric: Metric, which: str) -> str:
-    return found.places.get((check.name, metric.name, which), "default")
+    return found.places.get((check.name, metric.name, which), DEFAULT)
 
 
-def _table(found: Catalogue, checks: tuple[Check, ...], *, verbose: bool) -> Iterator[str]:
-    """Yield the lines: a table of checks and thresholds, then what could not be loaded."""
+def _table(found: Catalogue, *, verbose: bool) -> Iterator[str]:
+    """Yield the lines: a table of checks and thresholds, then what is missing and what could not be loaded."""
     yield f"Settings: {found.source.name}"
     yield ""
-    rows = [row for check in checks for row in _lines(check, found, verbose=verbose)]
+    rows = [row for check in found.chosen for row in _lines(check, found, verbose=verbose)]
     tabulate = import_module("tabulate").tabulate
-    headers = ["check", "metric", "warning", "critical", "limit, and what is missing"]
-    width = shutil.get_terminal_size((80, 24)).columns
-    table: str = tabulate(rows, headers, tablefmt="simple", disable_numparse=True)
-    if max(map(len, table.splitlines())) > width:
-        limits = [None, None, 18, 18, max(12, width - 80)]
-        table = tabulate(rows, headers, tablefmt="simple", disable_numparse=True, maxcolwidths=limits)
+    table = tabulate(rows, ["check", "metric", "warning", "critical", "limit"], disable_numparse=True)
     yield from (line.rstrip() for line in table.splitlines())
+    for check in found.chosen:
+        if missing_for(check):
+            yield from ("", f"{check.name}: the driver is not installed.", f"-> {missing_for(check)}")
     for result in found.results:
         yield from ("", f"{result.name}: {result.message}", f"-> {result.hint}")
 
 
 def _lines(check: Check, found: Catalogue, *, verbose: bool) -> Iterator[list[str]]:
-    """Yield a row for the check, and one for each of its metrics that has a threshold."""
+    """Yield a row for each metric that has a threshold, the first with the check's name and limit."""
     shown = [m for m in check.metrics if verbose or m.warning or m.critical]
-    missing = missing_for(check)
-    first = [check.name, "", "", "", f"{check.timeout:g} s" + (f"; {missing}" if missing else "")]
-    for number, metric in enumerate(shown):
-        cells = [_cell(found, check, metric, which) for which in ("warning", "critical")]
-        yield [check.name if not number else "", metric.name, *cells, first[4] if not number else ""]
+    name, limit = check.name, f"{check.timeout:g} s"
+    for metric in shown:
+        yield [name, metric.name, *(_cell(found, check, metric, which) for which in ("warning", "critical")), limit]
+        name = limit = ""
     if not shown:
-        yield first
+        yield [name, "", "", "", limit]
 
 
 def _cell(found: Catalogue, check: Check, metric: Metric, which: str) -> str:
     threshold = metric.warning if which == "warning" else metric.critical
-    return f"{threshold} ({_place(found, check, metric, which)})" if threshold else ""
+    if not threshold:
+        return ""
+    place = _place(found, check, metric, which)
+    return threshold.shown(metric.unit) + ("" if place == DEFAULT else f" ({place})")

@@ -16,7 +16,7 @@ from health_cli.config.options import options_of
 from health_cli.core.check import Check
 from health_cli.core.errors import ConfigError
 from health_cli.core.metric import Metric
-from health_cli.core.registry import origin, select
+from health_cli.core.registry import origin
 
 WIDTH = 80
 
@@ -35,7 +35,7 @@ def command(interrupt: Interrupt, /, **values: Any) -> int:
     name = values.pop("name")
     try:
         found = catalogue(request_of({**values, "patterns": (name,)}))
-        check, *others = select(found.checks, (name,))
+        check, *others = found.chosen
     except ConfigError as error:
         raise click.UsageError(f"{error.message}\n{error.hint}") from None
     lines = list(page(check))
@@ -49,7 +49,7 @@ def page(check: Check) -> Iterator[str]:
     """Yield the lines of a check's manual page."""
     yield f"{check.name}  ({origin(check)})"
     yield ""
-    for paragraph in check.manual.split("\n\n"):
+    for paragraph in (check.manual or "It has no manual: its docstring would be shown here.").split("\n\n"):
         yield from textwrap.wrap(" ".join(paragraph.split()), WIDTH)
         yield ""
     yield f"Limit: {check.timeout:g} s" + (f"; needs {', '.join(check.needs)}" if check.needs else "")
@@ -66,7 +66,9 @@ def page(check: Check) -> Iterator[str]:
 
 
 def _metric(metric: Metric) -> Iterator[str]:
-    ranges = [f"{w} {t}" for w, t in (("warning", metric.warning), ("critical", metric.critical)) if t]
+    ranges = [
+        f"{w} {t.shown(metric.unit)}" for w, t in (("warning", metric.warning), ("critical", metric.critical)) if t
+    ]
     unit = f" [{metric.unit}]" if metric.unit else ""
     yield f"  {metric.name}{unit}" + (f"  {', '.join(ranges)}" if ranges else "")
     for text in (metric.help, f"-> {metric.hint}" if metric.hint else ""):

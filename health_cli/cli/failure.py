@@ -7,8 +7,7 @@ from health_cli.cli.output import write
 from health_cli.core.assembly import Stamp
 from health_cli.core.errors import ConfigError
 from health_cli.core.report import Report
-from health_cli.core.result import failed
-from health_cli.core.worker import SETUP
+from health_cli.core.result import SETUP, failed
 from health_cli.formatters import Style, load
 
 
@@ -22,8 +21,8 @@ def show(message: str, hint: str, format_name: str) -> int:
     failure = report(ConfigError(message, hint=hint))
     try:
         text = load(format_name)(failure, Style())
-    except ConfigError as error:
-        write(sys.stderr, f"Error: {message}\n{error.message} {error.hint}\n")
+    except ConfigError:  # the format itself is what is wrong
+        write(sys.stderr, f"Error: {message}\n{hint}\n")
     else:
         write(sys.stdout, text)
     return failure.exit_code

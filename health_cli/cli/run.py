@@ -26,7 +26,7 @@ from health_cli.core.plan import Plan
 from health_cli.core.report import FailOn, Report, tally
 from health_cli.core.run import Limits, run
 from health_cli.core.status import Status
-from health_cli.formatters import Formatter, Style, load
+from health_cli.formatters import BUILT_IN, Formatter, Style, load
 
 
 @click.command(
@@ -43,7 +43,7 @@ from health_cli.formatters import Formatter, Style, load
     default="table",
     envvar="HEALTH_FORMAT",
     metavar="NAME",
-    help="table, json or nagios.",
+    help=f"{', '.join(BUILT_IN)}.",
     show_default=True,
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the report to a file, whole or not at all.")
@@ -86,7 +86,7 @@ def check_usage(values: dict[str, Any]) -> None:
     if output and not os.path.isdir(os.path.dirname(output) or "."):
         raise click.UsageError(f"--output {output}: there is no folder '{os.path.dirname(output)}'.")
     try:
-        if values["format_name"] not in {"table", "json", "nagios"}:
+        if values["format_name"] not in BUILT_IN:
             load(values["format_name"])
     except ConfigError as error:
         raise click.UsageError(f"{error.message} {error.hint}") from None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from health_cli.checks.host.cpu import Cpu
-from health_cli.checks.host.disk import Disk
+from health_cli.checks.host.disk import disk
 from health_cli.checks.host.load import Load
 from health_cli.checks.host.memory import Memory
 from health_cli.checks.host.mounts import watched
@@ -18,4 +18,4 @@ def host(source: Source, setting: HealthSetting) -> Iterator[Check]:
     """Yield the host's checks, one for each mount point that is watched."""
     yield from (Memory(), Swap(), Load(), Cpu(), Processes())
     for mount in setting.MOUNTS or watched():
-        yield Disk(name=f"host.disk:{mount}", mount=mount)
+        yield disk(mount)

@@ -1,32 +1,35 @@
 """Load: brings the settings, the built-in checks, the project's own and the overrides together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from health_cli.config.builtin import FAMILIES, SUBSYSTEMS, builtin_checks, is_glob
 from health_cli.config.options import with_options
-from health_cli.config.plugins import plugin_checks
+from health_cli.config.plugins import close_connections, plugin_checks
 from health_cli.config.request import Request
 from health_cli.config.setting import HealthSetting, validate
 from health_cli.config.source import Source, environment_secrets, locate
-from health_cli.config.thresholds import Sources, apply, overrides, refuse_lost
+from health_cli.config.thresholds import Override, Sources, apply, overrides, refuse_lost
+from health_cli.config.verify import refuse_lost_patterns, refuse_one_label
 from health_cli.core.check import Check, expand_needs
 from health_cli.core.errors import ConfigError
 from health_cli.core.plan import Plan
 from health_cli.core.redaction import collect_secrets
-from health_cli.core.registry import matches, nearest, refuse_twice, select
+from health_cli.core.registry import matches, refuse_twice, select
 from health_cli.core.report import FailOn
 from health_cli.core.result import Result, subsystem_of
-from health_cli.formatters.nagios import label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Every check that the selection can mean, ready to run, and where its thresholds come from."""
+    """The checks that the selection can mean, ready to run, and where their thresholds come from.
+
+    `chosen` are those selected; `results` tell of modules that could not be loaded.
+    """
 
     source: Source
     setting: HealthSetting
-    checks: Sequence[Check]
+    chosen: tuple[Check, ...]
     places: Sources
     results: Sequence[Result] = ()
 
@@ -34,27 +37,33 @@ class Catalogue:
 def load_plan(request: Request, plugins: bool = True) -> Plan:
     """Return the plan of a run; ConfigError where what we were told makes no sense."""
     found = catalogue(request, plugins=plugins)
-    skip = tuple(p for p in found.setting.SKIP if any(matches(c.name, p) for c in found.checks))
-    try:
-        chosen = select(found.checks, request.patterns, (*skip, *request.skip), FAMILIES)
-    except ConfigError as error:
-        if not found.results or not plugins:
-            raise
-        reasons = "\n".join(result.message for result in found.results)
-        raise ConfigError(f"{error.message}\n{reasons}", hint=error.hint) from error
     return Plan(
-        checks=chosen,
-        needs=expand_needs(chosen, matches),
+        checks=found.chosen,
+        needs=expand_needs(found.chosen, matches),
         results=found.results,
-        secrets=_secrets(found.source, found.setting, request),
+        secrets=_secrets(found, request),
         timeout=found.setting.TIMEOUT,
         fail_on=FailOn(found.setting.FAIL_ON),
+        after_check=close_connections,
     )
 
 
 def catalogue(request: Request, *, plugins: bool = True) -> Catalogue:
-    """Return the checks that the request's patterns can mean, with options and thresholds applied."""
-    source = locate(request.settings, request.chdir, request.pythonpath)
+    """Return the checks of a request, with options and thresholds applied.
+
+    ConfigError carries the secrets that were known when it was raised.
+    """
+    secrets = environment_secrets(request.environ)
+    try:
+        source = locate(request.settings, request.chdir, request.pythonpath)
+        secrets |= source.secrets
+        return _catalogue(request, source, plugins)
+    except ConfigError as error:
+        error.secrets |= secrets
+        raise
+
+
+def _catalogue(request: Request, source: Source, plugins: bool) -> Catalogue:
     setting, problems = validate(source.setting)
     if problems:
         raise ConfigError.of(
@@ -63,17 +72,31 @@ def catalogue(request: Request, *, plugins: bool = True) -> Catalogue:
         )
     checks = builtin_checks(source, setting, request.patterns)
     results: list[Result] = []
-    complete = False
+    own_known = False
     if plugins and _wants_plugins(request.patterns):
         own, results = plugin_checks(source, setting)
-        checks, complete = checks + own, not results
+        checks, own_known = checks + own, not results
     refuse_twice(checks)
     given = overrides(request, setting.THRESHOLDS)
     ready, places = apply(with_options(checks, setting), given)
-    refuse_lost([o for o in given if complete or _loaded(o.pattern, request)], ready, FAMILIES)
-    _refuse_lost_patterns(setting, ready, complete and not request.patterns)
-    _refuse_one_label(ready)
-    return Catalogue(source=source, setting=setting, checks=ready, places=places, results=results)
+    refuse_lost([o for o in given if _can_judge(o, request, own_known)], ready, FAMILIES)
+    if own_known and not request.patterns:
+        refuse_lost_patterns(setting, ready, FAMILIES)
+    refuse_one_label(ready)
+    chosen = _choose(ready, request, setting, results)
+    return Catalogue(source=source, setting=setting, chosen=chosen, places=places, results=results)
+
+
+def _choose(
+    checks: Sequence[Check], request: Request, setting: HealthSetting, results: Sequence[Result]
+) -> tuple[Check, ...]:
+    """Select; where a pattern means nothing, a module that could not be loaded may be the reason."""
+    skip = tuple(p for p in setting.SKIP if any(matches(check.name, p) for check in checks))
+    try:
+        return select(checks, request.patterns, (*skip, *request.skip), FAMILIES)
+    except ConfigError as error:
+        reasons = [result.message for result in results]
+        raise ConfigError.of([error.message, *reasons], hint=error.hint) from error
 
 
 def _wants_plugins(patterns: Sequence[str]) -> bool:
@@ -81,50 +104,26 @@ def _wants_plugins(patterns: Sequence[str]) -> bool:
     return not patterns or any(is_glob(p) or subsystem_of(p) not in SUBSYSTEMS for p in patterns)
 
 
-def _loaded(pattern: str, request: Request) -> bool:
-    """Tell whether the checks that a threshold's pattern means have been loaded, so that it can be judged."""
-    if is_glob(pattern):
-        return False
-    subsystem = subsystem_of(pattern)
+def _can_judge(override: Override, request: Request, own_known: bool) -> bool:
+    """Tell whether all checks that a threshold may mean are known, so that one that means none is an error.
+
+    What an option names must be part of this very run.
+    """
+    if override.place.startswith("--"):
+        return True
+    if is_glob(override.pattern):
+        return own_known and not request.patterns
+    subsystem = subsystem_of(override.pattern)
     if subsystem not in SUBSYSTEMS:
-        return False
+        return own_known
     return not request.patterns or any(is_glob(p) or subsystem_of(p) == subsystem for p in request.patterns)
 
 
-def _refuse_lost_patterns(setting: HealthSetting, checks: Sequence[Check], everything: bool) -> None:
-    """Raise ConfigError for keys of the setting that can't mean any check, once all are known."""
-    if not everything:
-        return
-    known = sorted({check.name for check in checks} | set(FAMILIES))
-    keyed = {"TIMEOUTS": setting.TIMEOUTS, "OPTIONS": setting.OPTIONS, "SKIP": setting.SKIP}
-    problems = [
-        f"HEALTH_CLI['{key}']: no check matches '{pattern}'{nearest(pattern, known)}."
-        for key, patterns in keyed.items()
-        for pattern in patterns
-        if not any(matches(check.name, pattern) for check in checks)
-        and not any(matches(family, pattern.partition(":")[0]) for family in FAMILIES)
-    ]
-    if problems:
-        raise ConfigError.of(problems, hint="'health list' shows every check.")
-
-
-def _refuse_one_label(checks: Sequence[Check]) -> None:
-    """Raise ConfigError where two metrics would have the same label in performance data."""
-    seen: dict[str, str] = {}
-    for check in checks:
-        for metric in check.metrics:
-            name, text = f"{check.name}/{metric.name}", label(check.name, metric.name)
-            if text in seen:
-                raise ConfigError(
-                    f"{seen[text]} and {name} have the same performance data label '{text}'.",
-                    hint="Rename one of them; for mount points, name those to watch in MOUNTS.",
-                )
-            seen[text] = name
-
-
-def _secrets(source: Source, setting: HealthSetting, request: Request) -> frozenset[str]:
-    """Return every value to mask: of the settings, the environment, and the names that SECRETS adds."""
-    given = {**request.environ, **source.everything}
-    named = frozenset(str(given[name]) for name in setting.SECRETS if given.get(name))
-    urls = frozenset(collect_secrets([*source.databases.values(), *source.caches.values()]))
-    return source.secrets | environment_secrets(request.environ) | named | urls
+def _secrets(found: Catalogue, request: Request) -> frozenset[str]:
+    """Return every value to mask: of the settings, the environment, the checks, and the names that SECRETS adds."""
+    given = {**request.environ, **found.source.everything}
+    named = frozenset(str(given[name]) for name in found.setting.SECRETS if given.get(name))
+    hidden = [getattr(check, f.name) for check in found.chosen for f in fields(check) if not f.repr]
+    texts = frozenset(value for value in hidden if isinstance(value, str))
+    nested = frozenset(collect_secrets([value for value in hidden if not isinstance(value, str)]))
+    return found.source.secrets | environment_secrets(request.environ) | named | texts | nested

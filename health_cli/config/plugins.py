@@ -1,5 +1,6 @@
 """The project's own checks: `health.py` of the installed apps, and the modules that PLUGINS names."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -23,7 +24,7 @@ def plugin_checks(source: Source, setting: HealthSetting) -> tuple[list[Check], 
     found = attempt(lambda: list(_app_modules(source.apps)))
     if isinstance(found, Crash):
         return [], [_unloadable("apps", found)]
-    if found:
+    if found or setting.PLUGINS:
         ready = attempt(lambda: import_module("django").setup())
         if isinstance(ready, Crash):
             results.append(_unloadable("apps", ready))
@@ -35,6 +36,12 @@ def plugin_checks(source: Source, setting: HealthSetting) -> tuple[list[Check], 
     checks = list(check_module.declared)
     _refuse_ours(checks)
     return checks, results
+
+
+def close_connections() -> None:
+    """Close what a check has opened through Django, in the thread that opened it."""
+    if "django.db" in sys.modules:
+        sys.modules["django.db"].connections.close_all()
 
 
 def _app_modules(apps: Sequence[str]) -> Iterator[str]:

@@ -108,7 +108,9 @@ def _thresholds(value: object) -> Iterator[Problem]:
         try:
             Threshold.parse(str(text))
         except ValueError as error:
-            yield Problem("E004", f"['{word}']: {error}.", "The grammar is in the manual under Thresholds.")
+            yield Problem(
+                "E004", f"['{word}']: {error}.", "Examples: 80  10:  ~:5  10:20  @10:20; with 500ms, 10GiB, 90% too."
+            )
 
 
 def _options(value: object) -> Iterator[Problem]:

@@ -97,8 +97,6 @@ def _django(name: str) -> Source:
 class SettingsError(ConfigError):
     """The settings module can't be loaded. Carries what must be masked in its own text."""
 
-    secrets: frozenset[str] = frozenset()
-
     @classmethod
     def of_crash(cls, name: str, crash: Crash) -> "SettingsError":
         """Say which module failed, how and where; name the usual cause for a missing module."""

@@ -29,7 +29,7 @@ def check_setting(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _missing_drivers() -> Iterator[CheckMessage]:
-    for check in catalogue(Request()).checks:
+    for check in catalogue(Request()).chosen:
         for requirement in check.requires:
             if find_spec(requirement.module) is None:
                 yield Warning(

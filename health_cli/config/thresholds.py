@@ -119,7 +119,9 @@ def refuse_lost(given: Sequence[Override], checks: Sequence[Check], families: Se
         if not any(o.metric_of(check) for check in checks) and not _absent_instance(o, families)
     ]
     if problems:
-        raise ConfigError.of(problems, hint="A metric's full name is check/metric: see 'health list -v'.")
+        raise ConfigError.of(
+            list(dict.fromkeys(problems)), hint="A metric's full name is check/metric: see 'health list -v'."
+        )
 
 
 def _absent_instance(override: Override, families: Sequence[str]) -> bool:

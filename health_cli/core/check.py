@@ -20,6 +20,7 @@ from health_cli.core.units import humanize
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*(:[^\s|'\"=;]+)?")
 DEFAULT_TIMEOUT = 5.0
+ONLY = "value"  # the metric of a check that returns a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +112,19 @@ class FunctionCheck(Check):
         return judged(self.name, [measured], summary=humanize(measured.value, measured.unit))
 
     def _metrics(self, items: Sequence[Any]) -> Result:
+        """Judge several metrics: a declared one has the thresholds that were declared, or set since."""
         strange = [type(item).__name__ for item in items if not isinstance(item, Metric)]
         if strange:
             raise TypeError(f"it returned a list with {strange[0]} in it: a list holds Metric only")
-        return judged(self.name, items, summary=", ".join(str(item) for item in items[:2]))
+        declared_ones = {item.name: item for item in self.metrics}
+        single = declared_ones.get(ONLY)
+        if single and (single.warning or single.critical) and ONLY not in {item.name for item in items}:
+            raise TypeError("it returned metrics, but its thresholds are for a single number: declare `metrics`")
+        found = [
+            declared_ones[item.name].measured(item.value, item.reason) if item.name in declared_ones else item
+            for item in items
+        ]
+        return judged(self.name, found, summary=", ".join(str(item) for item in found[:2]))
 
     @property
     def manual(self) -> str:
@@ -142,14 +152,16 @@ def check(
     needs: Iterable[str] = (),
     timeout: float = DEFAULT_TIMEOUT,
     hint: str = "",
+    metrics: Iterable[Metric] = (),
 ) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     """Make a check of the function below: it returns a number, a Result, metrics, or None.
 
-    `warning` and `critical` are ranges for the number, `unit` its unit; `needs` names other checks.
-    The function itself stays as it was. ConfigError for a bad name or range.
+    `warning` and `critical` are ranges for the number, `unit` its unit; `metrics` declares several
+    instead; `needs` names other checks. The function itself stays as it was. ConfigError for a bad name
+    or range.
     """
     try:
-        declaration = metric("value", unit, warning=warning, critical=critical, hint=hint)
+        declaration = metric(ONLY, unit, warning=warning, critical=critical, hint=hint)
     except ValueError as error:
         raise ConfigError(f"Check {name}: {error}") from None
 
@@ -157,7 +169,7 @@ def check(
         register(
             FunctionCheck(
                 name=name,
-                metrics=(declaration,),
+                metrics=tuple(metrics) or (declaration,),
                 timeout=timeout,
                 needs=tuple(needs),
                 function=function,

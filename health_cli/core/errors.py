@@ -27,6 +27,7 @@ class ConfigError(HealthError):
     """What we were told to do makes no sense: a setting, an option, a pattern, a name."""
 
     kind = Kind.MISCONFIGURED
+    secrets: frozenset[str] = frozenset()  # values that its own texts may hold and nobody may see
 
     @classmethod
     def of(cls, problems: list[str], *, hint: str = "") -> "ConfigError":

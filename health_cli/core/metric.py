@@ -60,14 +60,15 @@ class Metric:
     def measured(self, value: object, reason: str = "") -> "Metric":
         """Return this metric with its value, or with the reason why there is none.
 
-        TypeError for what is no number; nan and the infinities are no measured values.
+        TypeError for what is no number; nan and the infinities are no measured values. Times are
+        rounded to microseconds: no clock here is better than that.
         """
         if value is None:
             return replace(self, value=None, reason=reason or "not measured")
         number = as_number(value)
         if not math.isfinite(number):
             return replace(self, value=None, reason=f"not a finite number: {number}")
-        return replace(self, value=number)
+        return replace(self, value=round(number, 6) if self.unit == "s" else number)
 
     def __str__(self) -> str:
         """Write name and value for people."""

@@ -16,7 +16,8 @@ class Plan:
 
     `needs` has the names each check waits for; `results` are verdicts reached while loading, such as
     a plugin that can't be imported; `secrets` are the values to keep out of every output; `timeout`
-    is the run's deadline in seconds.
+    is the run's deadline in seconds; `after_check` is called in the thread of each check when it is
+    through, to close what belongs to that thread.
     """
 
     checks: Sequence[Check] = ()
@@ -25,6 +26,7 @@ class Plan:
     secrets: frozenset[str] = frozenset()
     timeout: float = 10.0
     fail_on: FailOn = FailOn.WARNING
+    after_check: Callable[[], object] = lambda: None
 
 
 # Loads the plan; with False, without the checks of the project's own modules, for when these hang.

@@ -14,6 +14,8 @@ from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric
 from health_cli.core.status import Status
 
+SETUP = "health.setup"  # the name of what is reported when the run itself could not be set up
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -151,14 +153,16 @@ def timed_out(name: str, seconds: float, *, metrics: Sequence[Metric] = ()) -> R
     )
 
 
-def unfinished(name: str, seconds: float, *, status: Status = Status.UNKNOWN) -> Result:
+def unfinished(name: str, seconds: float, *, status: Status = Status.UNKNOWN, interrupted: bool = False) -> Result:
     """Return the result for a check that the run's deadline, or a signal, cut off."""
+    why = "was interrupted" if interrupted else "ended"
+    hint = "Run it again." if interrupted else "Give the run more time with --timeout, or see why this check is slow."
     return Result(
         name=name,
         status=status,
         summary="unfinished",
-        message=f"The run ended after {seconds:.1f} s, before this check did.",
-        hint="Give the run more time with --timeout, or see why this check is slow.",
+        message=f"The run {why} after {seconds:.1f} s, before this check did.",
+        hint=hint,
         kind=Kind.UNFINISHED,
         duration=seconds,
     )

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from health_cli.core.errors import ConfigError
 from health_cli.core.plan import Loader
-from health_cli.core.result import failed
+from health_cli.core.result import SETUP, failed
 from health_cli.core.runner import run_here
 from health_cli.core.status import Status
 from health_cli.core.supervisor import Outcome, Supervisor
-from health_cli.core.worker import SETUP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +51,7 @@ def _here(load: Loader, limits: Limits) -> Outcome:
     try:
         plan = load(True)
     except ConfigError as error:
-        return Outcome(results={SETUP: failed(SETUP, error)})
+        return Outcome(results={SETUP: failed(SETUP, error)}, secrets=error.secrets)
     timeout = limits.timeout or plan.timeout
     results = run_here(plan, timeout=timeout, cut_status=limits.cut_status)
     return Outcome(

@@ -23,7 +23,7 @@ from health_cli.core.plan import Plan, Planned, planned, sort_out
 from health_cli.core.result import Result, blocked, failed, timed_out, unfinished
 from health_cli.core.status import Status
 
-BEAT = 0.25  # seconds between two signs of life
+BEAT = 0.1  # seconds between two signs of life
 MAX_RESULT = 256 * 1024  # bytes of JSON; enough for any honest check, small for a pipe
 MAX_TEXT = 4096  # characters of one message
 
@@ -91,7 +91,7 @@ class Threads:
     def __init__(self, plan: Plan, emit: Emit, *, on_start: Callable[[str], object] | None = None) -> None:
         """`emit` gets each result once; `on_start` the name of each check as it starts."""
         self._checks = {check.name: check for check in plan.checks}
-        self._emit, self._on_start = emit, on_start
+        self._emit, self._on_start, self._after_check = emit, on_start, plan.after_check
         self._statuses: dict[str, Status] = {}
         self._waiting: list[Planned] = planned(plan)
         self._running: dict[str, float] = {}
@@ -129,7 +129,9 @@ class Threads:
         return bool(gone)
 
     def _thread(self, check: Check) -> None:
-        self._finished.put(execute(check))
+        result = execute(check)
+        attempt(self._after_check)
+        self._finished.put(result)
 
     def _collect(self, seconds: float) -> None:
         """Wait for the next result that long, then give up on the checks that are over their limit."""

@@ -14,12 +14,13 @@ from typing import Any
 from health_cli.core.kind import Kind
 from health_cli.core.plan import Loader, Planned, sort_out
 from health_cli.core.report import FailOn
-from health_cli.core.result import Result, blocked, timed_out, unfinished
+from health_cli.core.result import SETUP, Result, blocked, timed_out, unfinished
 from health_cli.core.runner import in_order
 from health_cli.core.status import Status
-from health_cli.core.worker import SETUP, Worker, poll
+from health_cli.core.worker import Orphans, Worker, poll
 
-SILENCE = 1.0  # seconds without a sign of life after which a worker counts as stuck: four beats
+SILENCE = 0.1  # the part of the run's time without a sign of life after which a worker counts as stuck ...
+LEAST_SILENCE = 0.3  # ... and the least of it in seconds: three beats
 LOADING = 0.5  # the part of the run's time that loading settings and modules may take, twice at most
 GRACE = 0.1  # seconds by which a worker may be later than its own limit
 DEFAULT_DEADLINE = 10.0
@@ -73,6 +74,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Fork the first worker, so that the caller can import what it needs meanwhile."""
+        self._orphans = Orphans()
         self._workers.append(Worker(self._load))
 
     def run(self) -> Outcome:
@@ -89,6 +91,7 @@ class Supervisor:
         finally:
             for worker in self._workers:
                 self._end(worker)
+            self._orphans.end()
         self._fill_gaps()
         return self.outcome
 
@@ -148,7 +151,8 @@ class Supervisor:
             since = worker.running.get(worker.only)
             limit = self.outcome.planned[worker.only].timeout
             return "timeout" if since is not None and now - since > limit + GRACE else ""
-        return "holds the interpreter" if now - worker.alive_at > SILENCE else ""
+        silence = max(LEAST_SILENCE, self._limit() * SILENCE)
+        return "holds the interpreter" if now - worker.alive_at > silence else ""
 
     def _limit(self) -> float:
         """The run's deadline in seconds: the option, else the setting once it is known."""
@@ -227,7 +231,8 @@ class Supervisor:
         """Give a result to every check that has none."""
         elapsed = time.monotonic() - self._began
         for item in self.outcome.open():
-            cut = unfinished(item.name, elapsed, status=self._cut_status)
-            self.outcome.results[item.name] = cut
+            self.outcome.results[item.name] = unfinished(
+                item.name, elapsed, status=self._cut_status, interrupted=self._stop()
+            )
         if not self.outcome.results:
             self._report_setup(f"The run ended after {elapsed:.1f} s, before the checks were known.")

@@ -97,6 +97,15 @@ class Threshold:
             return f"above {high}" if self.end != self.start else f"other than {high}"
         return f"below {low}" if not high else f"outside {low} to {high}"
 
+    def shown(self, unit: str) -> str:
+        """Write the range for people, bytes with the suffix that keeps them exact: `500MiB:`."""
+        if unit != "B":
+            return str(self)
+        mark, low, high = "@" if self.inside else "", _in_bytes(self.start), _in_bytes(self.end)
+        if self.end == math.inf:
+            return f"{mark}{low}:"
+        return f"{mark}{high}" if self.start == 0 else f"{mark}{low}:{high}"
+
     def __str__(self) -> str:
         """Write the shortest equal range that every known parser reads.
 
@@ -115,6 +124,15 @@ def _outside_is_within(outer: Threshold, inner: Threshold) -> bool:
     left = outer.start == -math.inf or (inner.start == -math.inf and outer.start <= inner.end)
     right = outer.end == math.inf or (inner.end == math.inf and inner.start <= outer.end)
     return left and right
+
+
+def _in_bytes(number: float) -> str:
+    """Write a number of bytes in the largest binary unit that keeps it whole."""
+    for suffix in ("TiB", "GiB", "MiB", "KiB"):
+        factor = SUFFIXES[suffix][1]
+        if math.isfinite(number) and number and number % factor == 0:
+            return f"{int(number // factor)}{suffix}"
+    return _end(number)
 
 
 def _end(number: float) -> str:

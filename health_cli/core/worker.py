@@ -12,12 +12,11 @@ from typing import Any, NoReturn
 
 from health_cli.core.errors import ConfigError
 from health_cli.core.plan import Loader, Plan, planned
-from health_cli.core.result import Result, failed
+from health_cli.core.result import SETUP, Result, failed
 from health_cli.core.runner import Threads
 from health_cli.core.wire import Reader, Writer
 
 Record = Mapping[str, Any]
-SETUP = "health.setup"  # the name of what is reported when the run itself failed
 MAX_NOISE = 64 * 1024  # bytes kept of what the checks print
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 
@@ -103,6 +102,29 @@ class Worker:
         return self._exit
 
 
+class Orphans:
+    """The processes that checks leave behind when their worker dies: adopted, and ended with the run.
+
+    On Linux, where a process may declare itself the reaper of its descendants (prctl(2)).
+    """
+
+    def __init__(self) -> None:
+        """Adopt from now on. Children that this process has already are none of ours."""
+        self._before = set(_children(os.getpid()))
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+    def end(self) -> None:
+        """End those there are, and adopt no more."""
+        for _ in range(8):  # each round may set free another generation
+            found = [pid for pid in _children(os.getpid()) if pid not in self._before]
+            for pid in found:
+                _kill(pid)
+                _bury(pid)
+            if not found:
+                break
+        _prctl(_PR_SET_CHILD_SUBREAPER, 0)
+
+
 def poll(workers: Sequence[Worker], seconds: float) -> Iterator[tuple[Worker, Record]]:
     """Wait that long for the workers to say something; yield their records."""
     owners = {fd: worker for worker in workers for fd in worker.fds}
@@ -135,10 +157,8 @@ def _settle_in(noise: int) -> None:
     _set_group(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     os.dup2(noise, 1)
     os.dup2(noise, 2)
     sys.stdout, sys.stderr = (os.fdopen(fd, "w", buffering=1, errors="replace", closefd=False) for fd in (1, 2))
@@ -149,7 +169,7 @@ def _work(load: Loader, writer: Writer, only: str | None, plugins: bool) -> None
     try:
         plan = load(plugins)
     except ConfigError as error:
-        plan = Plan(results=(failed(SETUP, error),))
+        plan = Plan(results=(failed(SETUP, error),), secrets=error.secrets)
     if only:
         plan = replace(plan, checks=[c for c in plan.checks if c.name == only], needs={}, results=())
     writer.send(
@@ -182,8 +202,19 @@ def _set_group(pid: int) -> None:
         return
 
 
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value)
+
+
 def _descendants(pid: int) -> list[int]:
-    """Return the children of a process, and theirs, as Linux lists them."""
+    """Return the children of a process, and theirs."""
+    found = _children(pid)
+    return found + [deeper for child in found for deeper in _descendants(child)]
+
+
+def _children(pid: int) -> list[int]:
+    """Return the children of a process as Linux lists them; none on other systems."""
     found: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -191,7 +222,19 @@ def _descendants(pid: int) -> list[int]:
                 found += [int(child) for child in children.read().split()]
     except OSError:  # no /proc, or the process went away meanwhile
         return found
-    return found + [deeper for child in found for deeper in _descendants(child)]
+    return found
+
+
+def _bury(pid: int) -> None:
+    """Take note of the end of a process, without waiting for one that can't end."""
+    patience = time.monotonic() + 0.05
+    while time.monotonic() < patience:
+        try:
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                return
+        except ChildProcessError:
+            return
+        time.sleep(0.001)
 
 
 def _kill(pid: int) -> None:

@@ -28,14 +28,19 @@ def render(report: Report, style: Style) -> str:
     names = [len(result.name) for result in report.checks]
     name_width = min(max(names, default=10), NAME_WIDTH)
     room = max(20, style.width - STATUS_WIDTH - TIME_WIDTH - GAPS - name_width)
-    rows: list[list[str]] = []
-    for group in grouped(report):
-        rows += [["", "", "", ""]] if rows else []
-        for result in group:
-            rows.append(_row(result, style, name_width, room))
+    groups = [[_row(result, style, name_width, room) for result in group] for group in grouped(report)]
+    rows = [row for group in groups for row in group]
     table = tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=("left", "left", "left", "right"))
-    body = "\n".join(line.rstrip() for line in table.splitlines())
+    lines = [line.rstrip() for line in table.splitlines()]
+    body = "\n\n".join("\n".join(_take(lines, group)) for group in groups)
     return "\n".join([*_head(report, style), "", body, *_tail(report, style)]) + "\n"
+
+
+def _take(lines: list[str], group: Sequence[Sequence[str]]) -> list[str]:
+    """Take the lines of a group of rows off the front: a row is as high as its highest cell."""
+    height = sum(max(cell.count("\n") + 1 for cell in row) for row in group)
+    taken, lines[:] = lines[:height], lines[height:]
+    return taken
 
 
 def grouped(report: Report) -> Iterator[list[Result]]:

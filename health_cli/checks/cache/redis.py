@@ -67,7 +67,7 @@ class Redis(Cache):
 
     The hit ratio is that since the server's start; `hit_ratio_since` in the data says so.
 
-    An ACL needs: +ping +info +slowlog|len +set +get +del ~health-cli:*
+    An ACL needs: +ping +select +info +slowlog|len +set +get +del ~health-cli:*
     """
 
     metrics: tuple[Metric, ...] = field(default=METRICS)
@@ -85,7 +85,7 @@ class Redis(Cache):
         facts, values = measurement.facts, measurement.values
         fitted = replace(self, metrics=tuple(_fit(m, facts) for m in self.metrics))
         findings = [*trouble(facts), *persistence(facts), *_replication(facts)]
-        summary = f"{facts['flavour']} {facts['version']}"
+        summary = f"{facts['flavour']} {facts['version']}".strip()
         if "ping_time" in values:
             summary += f", ping {humanize(values['ping_time'], 's')}"
         if "used_memory" in values:
@@ -99,7 +99,8 @@ def _fit(item: Metric, facts: Mapping[str, Any]) -> Metric:
     limited = facts.get("maxmemory", 0) > 0
     senseless = {"used_memory_percent": evicts, "system_memory_percent": limited}
     default = _DEFAULTS.get(item.name)
-    if default and senseless.get(item.name) and (item.warning, item.critical) == (default.warning, default.critical):
+    untouched = default and item.warning is default.warning and item.critical is default.critical
+    if untouched and senseless.get(item.name):
         return replace(item, warning=None, critical=None)
     return item
 

@@ -38,6 +38,8 @@ ANSWERS: dict[str, tuple[Kind, str, str]] = {
     "DB index is out of range": (Kind.MISCONFIGURED, "no such database number", "Lower the number in LOCATION."),
     "max number of clients": (Kind.FULL, "too many clients", "Close what leaks, or raise maxclients."),
     "DENIED": (Kind.AUTH, "protected mode", "Set a password on the server, or bind it to the right address."),
+    "this user has no permissions": (Kind.AUTH, "no permission", "The manual page names the ACL rules that it needs."),
+    "No permissions": (Kind.AUTH, "no permission", "The manual page names the ACL rules that it needs."),
     "NOAUTH": (Kind.AUTH, "wants a password", "Set the password in LOCATION or OPTIONS of CACHES."),
     "HELLO must be called": (Kind.AUTH, "wants a password", "Set the password in LOCATION or OPTIONS of CACHES."),
     "WRONGPASS": (Kind.AUTH, "wrong password", "Correct the password in LOCATION or OPTIONS of CACHES."),
@@ -100,11 +102,14 @@ def _ask(check: "Redis", location: str) -> tuple[dict[str, float], dict[str, str
     with closing(_connect(check, location)) as client, _explained(check, location, client):
         began = time.monotonic()
         facts: dict[str, Any] = {}
-        _note(facts, _failure_in(lambda: _answered(check, location, client.ping)))
+        mute = _failure_in(lambda: _answered(check, location, client.ping))
+        _note(facts, mute)
         connected = time.monotonic()
         values = {"connect_time": connected - began}
         missing: dict[str, str] = {}
-        if not facts:
+        if mute:
+            missing["ping_time"] = mute.summary
+        else:
             client.ping()
             values["ping_time"] = time.monotonic() - connected
         trip = _failure_in(lambda: values.update(roundtrip_time=_roundtrip(check, location, client)))
@@ -257,6 +262,11 @@ def connection_failure(text: str, place: str) -> Failure:
         return Failure(
             Kind.MISCONFIGURED, f"What answers at {place} is no Redis ({text})", summary=f"no Redis at {place}",
             hint="Correct the port in LOCATION of CACHES.",
+        )  # fmt: skip
+    if "reset by peer" in text or "closed by server" in text:
+        return Failure(
+            Kind.REFUSED, f"What listens at {place} closes the connection ({text})", summary=f"closed at {place}",
+            hint="Is it a Redis at all, and does it want TLS (rediss://)? Its log says why it closes.",
         )  # fmt: skip
     return Failure(
         Kind.REFUSED, f"Redis at {place} refuses the connection ({text})", summary=f"refused at {place}",

@@ -160,7 +160,7 @@ SELECT current_setting('server_version') AS version, current_user AS account,
        CASE WHEN pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()
             THEN extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END AS lag
 """
-# Rows of other users have no state without pg_monitor; those are counted as hidden.
+# Without pg_monitor the server says so in place of other users' queries, and tells no state of theirs.
 _ACTIVITY = """
 SELECT count(*) FILTER (WHERE state = 'active') AS queries_running,
        count(*) FILTER (WHERE state LIKE 'idle in transaction%') AS idle_in_transaction,
@@ -169,7 +169,7 @@ SELECT count(*) FILTER (WHERE state = 'active') AS queries_running,
        coalesce(max(extract(epoch FROM now() - xact_start)) FILTER (WHERE state <> 'idle'), 0)::float
          AS oldest_transaction,
        count(*) FILTER (WHERE wait_event_type = 'Lock' AND cardinality(pg_blocking_pids(pid)) > 0) AS lock_waits,
-       count(*) FILTER (WHERE state IS NULL AND usename IS NOT NULL) AS hidden
+       count(*) FILTER (WHERE query = '<insufficient privilege>') AS hidden
 FROM pg_stat_activity WHERE pid <> pg_backend_pid()
 """
 _TABLES = """

@@ -44,15 +44,19 @@ _DEFAULTS = {m.name: m for m in METRICS}
 class Disk(Check):
     """One mounted file system: bytes, inodes, blocks reserved for root, and whether it takes writes.
 
-    Found by itself: every local file system once, pseudo and network ones left out. MOUNTS in the
-    setting names others; a network mount whose server hangs then ends with a timeout, alone.
+    Found by itself: every local file system that this user can reach, once; pseudo and network ones are
+    left out. MOUNTS in the setting names others; a network mount whose server hangs then ends with a timeout, alone.
     A file system that /etc/fstab mounts for writing and that is read-only now is critical: that is what
     the kernel does to a failing disk.
     """
 
     name: str = "host.disk:/"
-    mount: str = field(default="/", repr=False)
     metrics: tuple[Metric, ...] = field(default=METRICS)
+
+    @property
+    def mount(self) -> str:
+        """The mount point: the instance in the name."""
+        return self.name.partition(":")[2]
 
     def gather(self) -> Measurement:
         """Ask the file system."""
@@ -79,16 +83,22 @@ class Disk(Check):
         return fitted.result(measurement, summary=summary, findings=findings)
 
     def _fit(self, item: Metric, total: float) -> Metric:
-        """Return a metric with its hint for this mount and its defaults fitted to the size."""
-        item = replace(item, hint=item.hint.format(mount=self.mount))
+        """Return a metric with its defaults fitted to the size; what somebody has set stays."""
         default = _DEFAULTS.get(item.name)
         if default is None or total <= 0:
             return item
         if item.name == "available" and item.critical is default.critical and total <= 5 * GIB:
             return replace(item, critical=None)
-        if item.name == "used_percent" and (item.warning, item.critical) == (default.warning, default.critical):
+        untouched = item.warning is default.warning and item.critical is default.critical
+        if item.name == "used_percent" and untouched:
             return replace(item, warning=_raised(85, 50 * GIB, total), critical=_raised(95, 20 * GIB, total))
         return item
+
+
+def disk(mount: str) -> Disk:
+    """Return the check of a mount point, with hints that name it."""
+    metrics = tuple(replace(item, hint=item.hint.format(mount=mount)) for item in METRICS)
+    return Disk(name=f"host.disk:{mount}", metrics=metrics)
 
 
 _REMOUNTED = Finding(

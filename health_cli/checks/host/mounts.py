@@ -1,5 +1,6 @@
 """Mounts: which file systems of this host are worth watching."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -29,11 +30,11 @@ class Mount:
 
 
 def watched(mountinfo: str = "/proc/self/mountinfo") -> list[str]:
-    """Return the mount points to watch: each real, local file system once, `/` always."""
+    """Return the mount points to watch: each real, local file system that we can reach once, `/` always."""
     points: dict[str, str] = {}
     for mount in _mounts(mountinfo):
         real = mount.kind not in PSEUDO | NETWORK | {"overlay"} and not _IGNORED.match(mount.point)
-        if (mount.point == "/" or real) and Path(mount.point).is_dir():
+        if (mount.point == "/" or real) and os.path.isdir(mount.point):
             shortest = min(mount.point, points.get(mount.device, mount.point), key=len)
             points[mount.device] = shortest
     return sorted({"/", *points.values()})

@@ -37,7 +37,7 @@ class Processes(Check):
     def judge(self, measurement: Measurement) -> Result:
         """Judge the open files."""
         processes, zombies = measurement.values["processes"], measurement.values["zombies"]
-        return self.result(measurement, summary=f"{processes} processes, {zombies} zombies")
+        return self.result(measurement, summary=f"{processes} processes, {zombies} zombie{'' if zombies == 1 else 's'}")
 
 
 def measure(processes: int, zombies: int, files: tuple[int, int] | None) -> Measurement:

@@ -4,9 +4,11 @@ import sys
 from argparse import Namespace
 from typing import Any
 
+from click import Context
 from django.core.management.base import BaseCommand, CommandParser
 
 from health_cli.cli.entry import call, main
+from health_cli.cli.group import COMMANDS, health
 
 
 class _AnyArguments(CommandParser):
@@ -22,7 +24,14 @@ class Command(BaseCommand):
 
     help = "Tell whether this Django stack is healthy, now."
     requires_system_checks = ()
-    stealth_options = ("words", "kwargs")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Tell `call_command` which keyword arguments there are: every long option of a subcommand."""
+        super().__init__(*args, **kwargs)
+        commands = [health.get_command(Context(health), name) for name in COMMANDS]
+        options = [text for item in commands if item for param in item.params for text in param.opts]
+        names = {text[2:].replace("-", "_") for text in options if text.startswith("--")}
+        self.stealth_options = ("words", *sorted(names))
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Give the command line to click, which ends the process with the exit code."""

@@ -1,0 +1,1 @@
+"""Tests of the checks, against the real thing."""

@@ -1,0 +1,132 @@
+"""`manage.py health`, `call_command`, and Django's system checks: the same command behind another door."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Shop, ShopFactory
+
+
+@pytest.fixture
+def project(shop: ShopFactory, tmp_path: Path) -> Shop:
+    """The example project with its database migrated."""
+    made = shop()
+    done = made.manage("migrate", "--verbosity", "0")
+    assert done.code == 0, done.err
+    return made
+
+
+def test_options_exit_codes_and_formats(project: Shop) -> None:
+    run = project.manage("health", "-f", "json", "--fail-on", "critical")
+    assert run.code == 0, run.out + run.err
+    assert set(run.checks) >= {"database:default", "cache:default", "host.memory", "shop.backlog"}
+    assert run.report["isolation"] == "process"
+    bad = project.manage("health", "run", "host.memory", "-f", "nagios", "-w", "host.memory/used_percent=0")
+    assert bad.code == 1 and bad.out.startswith("HEALTH WARNING - host.memory ")
+    wrong = project.manage("health", "--bogus")
+    assert wrong.code == 3 and "No such option" in wrong.err
+
+
+def test_help_from_every_side(project: Shop) -> None:
+    for words in (("health", "--help"), ("help", "health")):
+        run = project.manage(*words)
+        assert run.code == 0
+        assert "Usage: manage.py health [OPTIONS] COMMAND" in run.out
+    assert "--fail-on" in project.manage("health", "run", "--help").out
+
+
+def test_django_s_own_options_are_accepted(project: Shop) -> None:
+    run = project.manage(
+        "health", "run", "host.memory", "--settings", "shop.settings", "--pythonpath", ".", "--verbosity", "2",
+        "--no-color", "--traceback", "--skip-checks",
+    )  # fmt: skip
+    assert run.code in {0, 1}, run.err
+    assert "used_percent" in run.out, "verbosity 2 is -v"
+
+
+def call(project: Shop, code: str) -> dict[str, str]:
+    """Run Python in the project after django.setup(), and return what it printed as JSON."""
+    script = "import io, json, django; django.setup(); from django.core.management import call_command\n" + code
+    run = project.manage("shell", "--no-imports", "-c", script)
+    assert run.code == 0, run.err
+    result: dict[str, str] = json.loads(run.out)
+    return result
+
+
+def test_call_command_returns_when_healthy_and_exits_when_not(project: Shop) -> None:
+    result = call(
+        project,
+        "out = io.StringIO(); call_command('health', 'run', 'database', '--format=json', stdout=out)\n"
+        "words = io.StringIO(); call_command('health', 'run', 'database', format='nagios', stdout=words)\n"
+        "try: call_command('health', 'run', 'host.memory', warning=['host.memory/used_percent=0'], quiet=False,\n"
+        "                  format='nagios', stdout=io.StringIO())\n"
+        "except SystemExit as end: code = end.code\n"
+        "print(json.dumps({'report': json.loads(out.getvalue())['status'], 'line': words.getvalue(), 'code': code}))",
+    )
+    assert result["report"] == "healthy"
+    assert result["line"].startswith("HEALTH OK - 1 healthy | database_default_connect_time=")
+    assert result["code"] == 1
+
+
+def test_call_command_refuses_what_it_does_not_know(project: Shop) -> None:
+    result = call(
+        project,
+        "try: call_command('health', colour='red')\n"
+        "except TypeError as error: print(json.dumps({'error': str(error)}))",
+    )
+    assert "Unknown option(s) for health command: colour" in result["error"]
+
+
+def test_with_other_threads_it_runs_in_process_and_says_so(project: Shop) -> None:
+    result = call(
+        project,
+        "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "out = io.StringIO(); call_command('health', 'run', 'database', 'shop', '--format=json', stdout=out)\n"
+        "table = io.StringIO(); call_command('health', 'run', 'database', stdout=table)\n"
+        "r = json.loads(out.getvalue())\n"
+        "print(json.dumps({'isolation': r['isolation'], 'status': r['status'], 'table': table.getvalue()}))",
+    )
+    assert result["isolation"] == "threads"
+    assert result["status"] == "healthy"
+    assert "Run within this process" in result["table"]
+
+
+def test_system_checks_tell_what_a_run_would_refuse(shop: ShopFactory) -> None:
+    broken = shop(
+        setting={"TIMEOUT": 0, "THRESHHOLDS": {}, "THRESHOLDS": {"host.memory/used_percent": {"warning": "x"}}}
+    )
+    run = broken.manage("check")
+    assert run.code == 1
+    for words in (
+        "(health_cli.E002) HEALTH_CLI has an unknown key 'THRESHHOLDS'; nearest: THRESHOLDS",
+        "(health_cli.E003) HEALTH_CLI['TIMEOUT'] is 0",
+        "(health_cli.E004) HEALTH_CLI['THRESHOLDS']['host.memory/used_percent']['warning']",
+    ):
+        assert words in run.err
+    same = broken.health("run", "-f", "json")
+    assert same.code == 3 and "THRESHHOLDS" in same.checks["health.setup"]["message"]
+    lost = shop(setting={"THRESHOLDS": {"host.memory/used": {"warning": "1"}}, "SKIP": ["hots.*"]}).manage("check")
+    assert "(health_cli.E005)" in lost.err and "host.memory/used_percent" in lost.err
+
+
+def test_a_missing_driver_is_a_warning_of_the_system_checks(project: Shop, tmp_path: Path) -> None:
+    """The driver is hidden by a finder that comes first, as a machine without it would be."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Hide:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'redis': raise ModuleNotFoundError(\"No module named 'redis'\", name='redis')\n"
+        "import importlib.util\n"
+        "real = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *a: None if name == 'redis' else real(name, *a)\n"
+        "sys.meta_path.insert(0, Hide())\n"
+    )
+    cache = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}}
+    made = Shop(tmp_path, {}, cache, {})
+    run = made.json("cache", env={"PYTHONPATH": str(tmp_path)})
+    check = run.checks["cache:default"]
+    assert (run.code, check["status"], check["kind"]) == (3, "unknown", "misconfigured"), run.out
+    assert "pip install 'health-cli[redis]'" in check["hint"]
+    listed = made.health("list", env={"PYTHONPATH": str(tmp_path)})
+    assert "pip install 'health-cli[redis]'" in listed.out

@@ -1,0 +1,1 @@
+"""Tests of the configuration: from settings, environment and options to checks."""

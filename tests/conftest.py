@@ -1,0 +1,159 @@
+"""Fixtures: real servers, and the command line as a user would call it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import MariaDB, Memcached, PostgreSQL, Redis, Server
+
+ROOT = Path(__file__).resolve().parent.parent
+SHOP = ROOT / "examples" / "shop"
+HEALTH = str(Path(sys.executable).with_name("health"))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one call of the command line gave."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The report, where the format was json."""
+        report: dict[str, Any] = json.loads(self.out)
+        return report
+
+    @property
+    def checks(self) -> dict[str, dict[str, Any]]:
+        """The checks of the report by name."""
+        return {check["name"]: check for check in self.report["checks"]}
+
+    def metrics(self, name: str) -> dict[str, Any]:
+        """The values of a check's metrics by name."""
+        return {metric["name"]: metric["value"] for metric in self.checks[name]["metrics"]}
+
+    def reasons(self, name: str) -> dict[str, str]:
+        """The reasons of a check's null metrics by name."""
+        return {m["name"]: m["reason"] for m in self.checks[name]["metrics"] if m["value"] is None}
+
+
+def health(
+    *words: str, env: Mapping[str, str] | None = None, cwd: str | Path = "/", limit: float = 30, **how: Any
+) -> Run:
+    """Call `health` in an environment that has nothing but what is given."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [HEALTH, *words], env=_bare(env), cwd=cwd, capture_output=True, text=True, timeout=limit, check=False, **how
+    )
+    return Run(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+
+
+def _bare(env: Mapping[str, str] | None) -> dict[str, str]:
+    """Return an environment of what is given, and what coverage needs to see subprocesses."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
+    return {"PATH": "/usr/bin:/bin", **kept, **(env or {})}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The example project, with servers of our choice."""
+
+    state: Path
+    databases: Mapping[str, Any]
+    caches: Mapping[str, Any]
+    setting: Mapping[str, Any]
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment that points the project to its servers."""
+        return {
+            "SHOP_STATE": str(self.state),
+            "SHOP_DATABASES": json.dumps(self.databases),
+            "SHOP_CACHES": json.dumps(self.caches),
+            "SHOP_HEALTH_CLI": json.dumps(self.setting),
+        }
+
+    def health(self, *words: str, env: Mapping[str, str] | None = None, **how: Any) -> Run:
+        """Call `health` for this project, from anywhere."""
+        where = ("--settings", "shop.settings", "--chdir", str(SHOP))
+        return health(*(words or ("run",)), *where, env={**self.env, **(env or {})}, **how)
+
+    def json(self, *patterns: str, options: Sequence[str] = (), **how: Any) -> Run:
+        """Run checks with the report as JSON."""
+        return self.health("run", *patterns, "-f", "json", *options, **how)
+
+    def manage(self, *words: str, **how: Any) -> Run:
+        """Call the project's manage.py."""
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, str(SHOP / "manage.py"), *words],
+            env={**_bare(None), **self.env}, capture_output=True, text=True, timeout=60, check=False, **how,
+        )  # fmt: skip
+        return Run(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+
+
+class ShopFactory:
+    """Makes example projects."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(
+        self,
+        databases: Mapping[str, Any] | None = None,
+        caches: Mapping[str, Any] | None = None,
+        setting: Mapping[str, Any] | None = None,
+    ) -> Shop:
+        return Shop(self._folder, databases or {}, caches or {}, setting or {})
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> ShopFactory:
+    """Make an example project: `shop(databases, caches, setting)`; without servers it needs none."""
+    return ShopFactory(tmp_path)
+
+
+def serve(server: Server) -> Iterator[Any]:
+    """Start a server, hand it out, and end it."""
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+    """A MariaDB that all tests share; whoever freezes it thaws it."""
+    yield from serve(MariaDB(tmp_path_factory.mktemp("mariadb")))
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A Redis that all tests share."""
+    yield from serve(Redis(tmp_path_factory.mktemp("redis")))
+
+
+@pytest.fixture(scope="session")
+def memcached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memcached]:
+    """A Memcached that all tests share."""
+    yield from serve(Memcached(tmp_path_factory.mktemp("memcached")))
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+    """A PostgreSQL that all tests share. Its folder must be open to the user that it runs as."""
+    folder = tmp_path_factory.mktemp("postgresql")
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(parent.stat().st_mode | 0o055)
+    yield from serve(PostgreSQL(folder))
