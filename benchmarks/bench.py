@@ -56,9 +56,7 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as state:
         migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        subprocess.run(
-            migrate, cwd=ROOT / "examples" / "shop", check=True, env={**os.environ, "SHOP_STATE": state}
-        )
+        subprocess.run(migrate, cwd=ROOT / "examples" / "shop", check=True, env={**os.environ, "SHOP_STATE": state})
         bare, *times = medians((BARE, *COMMANDS), state)
     print(f"{BARE.name}: {bare * 1000:.0f} ms (median of {RUNS})\n")
     missed = 0

@@ -5,7 +5,6 @@ import io
 import os
 import select
 import sys
-import tempfile
 import time
 from typing import TextIO
 
@@ -65,19 +64,29 @@ def write_file(path: str, text: str) -> None:
 
     OSError where the folder is missing, read-only or full.
     """
-    folder = os.path.dirname(path) or "."
-    fd, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
+    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.urandom(8).hex()}")
     try:
-        with open(fd, "w", encoding="utf-8") as file:
+        with open(temporary, "x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fchmod(fd, 0o644)
-            os.fsync(fd)
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal: COLUMNS where it is set, 80 where there is no terminal."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -1,7 +1,6 @@
 """`health run`: run the selected checks once, print the report, exit with the verdict."""
 
 import os
-import shutil
 import sys
 from importlib import import_module
 from typing import Any
@@ -18,7 +17,7 @@ from health_cli.cli.options import (
     request_of,
     threshold_options,
 )
-from health_cli.cli.output import StatusLine, Undelivered, is_terminal, write, write_file
+from health_cli.cli.output import StatusLine, Undelivered, is_terminal, terminal_width, write, write_file
 from health_cli.config.request import Request
 from health_cli.core.assembly import Stamp
 from health_cli.core.errors import ConfigError
@@ -102,7 +101,7 @@ def observe(stamp: Stamp, interrupt: Interrupt, values: dict[str, Any]) -> tuple
     """Run, and return the report with the formatter, which is loaded while the worker works."""
     request = request_of(values)
     timeout, cut_status = values["timeout"] or (None, Status.UNKNOWN)
-    line = StatusLine(is_terminal(sys.stdout) and is_terminal(sys.stderr), shutil.get_terminal_size().columns)
+    line = StatusLine(is_terminal(sys.stdout) and is_terminal(sys.stderr), terminal_width())
     formatters: list[Formatter] = []
     outcome, isolation = run(
         lambda plugins: load_plan(request, plugins),
@@ -158,7 +157,7 @@ def style_of(values: dict[str, Any], *, to_file: bool) -> Style:
     """Return the style that the terminal, the environment and the options make."""
     terminal = is_terminal(sys.stdout) and not to_file
     return Style(
-        width=shutil.get_terminal_size((80, 24)).columns if terminal else 80,
+        width=terminal_width() if terminal else 80,
         color=wants_color(terminal, values),
         verbosity=max(values["verbose"], (values["verbosity"] or 1) - 1),
         max_bytes=values["max_bytes"],

@@ -23,7 +23,8 @@ def plugin_checks(source: Source, setting: HealthSetting) -> tuple[list[Check], 
     results: list[Result] = []
     found = attempt(lambda: list(_app_modules(source.apps)))
     if isinstance(found, Crash):
-        return [], [_unloadable("apps", found)]
+        results.append(_unloadable("apps", found))
+        found = []
     if found or setting.PLUGINS:
         ready = attempt(lambda: import_module("django").setup())
         if isinstance(ready, Crash):

@@ -112,15 +112,17 @@ def _secrets_in_frames(trace: TracebackType | None) -> set[str]:
     """Return the secrets that a settings module had defined before it failed."""
     secrets: set[str] = set()
     while trace:
-        names = {k: v for k, v in trace.tb_frame.f_globals.items() if k.isupper()}
-        secrets |= collect_secrets(names)
+        names = {**trace.tb_frame.f_globals, **trace.tb_frame.f_locals}
+        plain = {k: v for k, v in names.items() if not k.startswith("__")}
+        secrets |= collect_secrets(plain)
         trace = trace.tb_next
     return secrets
 
 
 def environment_secrets(environ: Mapping[str, str]) -> frozenset[str]:
     """Return the values of the environment that must not be shown."""
-    return frozenset(collect_secrets(dict(environ)))
+    folders = {"PWD", "OLDPWD"}  # the working folder: the one "pwd" that is no password
+    return frozenset(collect_secrets({name: value for name, value in environ.items() if name not in folders}))
 
 
 def embedded(environ: Mapping[str, str]) -> Source:

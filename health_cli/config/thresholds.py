@@ -99,11 +99,20 @@ def _with(
             except ValueError as error:
                 problems.append(f"{override.place} {override.target}: {error}.")
             places[check.name, metric.name, override.which] = override.place
+    own_critical = (check.name, metric.name, "critical") in places
+    default_warning = (check.name, metric.name, "warning") not in places
+    if own_critical and default_warning and _hidden(pair):
+        pair["warning"] = None  # the default gives way to what somebody wants
     try:
         return replace(metric, warning=pair["warning"], critical=pair["critical"])
     except ValueError as error:
         problems.append(f"{check.name}/{error}.")
         return metric
+
+
+def _hidden(pair: Mapping[str, Threshold | None]) -> bool:
+    warning, critical = pair["warning"], pair["critical"]
+    return bool(warning and critical and critical.hides(warning))
 
 
 def refuse_lost(given: Sequence[Override], checks: Sequence[Check], families: Sequence[str]) -> None:

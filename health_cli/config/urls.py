@@ -44,8 +44,12 @@ def cache_from_url(url: str, variable: str) -> dict[str, Any]:
     """Return an entry of CACHES: `redis://:password@host:6379/1`, `memcached://host:11211`."""
     parts = _split(url, variable, list(CACHES))
     port = _port(parts, variable)
-    location = f"{parts.hostname}:{port or 11211}" if parts.scheme == "memcached" else url
-    return {"BACKEND": CACHES[parts.scheme], "LOCATION": location}
+    if parts.scheme != "memcached":
+        return {"BACKEND": CACHES[parts.scheme], "LOCATION": url}
+    if not parts.hostname:
+        raise ConfigError(f"{variable} names no host.", hint="Example: memcached://127.0.0.1:11211")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return {"BACKEND": CACHES["memcached"], "LOCATION": f"{host}:{port or 11211}"}
 
 
 def _split(url: str, variable: str, schemes: list[str]) -> SplitResult:

@@ -9,14 +9,18 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from health_cli.core.redaction import Redactor
 from health_cli.core.report import FailOn, Report
 from health_cli.core.result import Result
 
-# ANSI escapes; C0 but newline and tab, DEL, C1; lone surrogates; the two non-characters.
+# ANSI escapes; C0 but newline and tab, DEL, C1; what has no width or turns the direction of writing;
+# lone surrogates; the two non-characters.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
+)
 
 
 def clean(text: str) -> str:
@@ -54,7 +58,7 @@ class Stamp:
             fail_on=fail_on,
             isolation=isolation,
             interrupted=interrupted,
-            noise=clean(redactor.text(noise)),
+            noise=safe_text(noise, redactor),
         )
 
 
@@ -62,7 +66,7 @@ def safe(result: Result, redactor: Redactor) -> Result:
     """Return the result with its texts redacted and cleaned; names stay, they are keys."""
 
     def text(value: str) -> str:
-        return clean(redactor.text(value))
+        return safe_text(value, redactor)
 
     return replace(
         result,
@@ -71,8 +75,22 @@ def safe(result: Result, redactor: Redactor) -> Result:
         hint=text(result.hint),
         detail=text(result.detail),
         metrics=tuple(replace(metric, reason=text(metric.reason)) for metric in result.metrics),
-        data=redactor.data(result.data),
+        data=_clean_data(redactor.data(result.data), redactor),
     )
+
+
+def safe_text(text: str, redactor: Redactor) -> str:
+    """Mask, clean, and mask again: a secret may have been cut in two by what was dropped."""
+    return redactor.text(clean(redactor.text(text)))
+
+
+def _clean_data(value: Any, redactor: Redactor) -> Any:
+    """Return JSON-like data with every text in it made safe, keys too."""
+    if isinstance(value, str):
+        return safe_text(value, redactor)
+    if isinstance(value, dict):
+        return {_clean_data(key, redactor): _clean_data(item, redactor) for key, item in value.items()}
+    return [_clean_data(item, redactor) for item in value] if isinstance(value, list) else value
 
 
 def iso_utc(seconds: float) -> str:

@@ -18,7 +18,7 @@ from health_cli.core.metric import Metric, as_number, metric
 from health_cli.core.result import Result, fill, judged
 from health_cli.core.units import humanize
 
-NAME = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*(:[^\s|'\"=;]+)?")
+NAME = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*(:[^\s|'\"=;\x00-\x1f\x7f-\x9f]+)?")
 DEFAULT_TIMEOUT = 5.0
 ONLY = "value"  # the metric of a check that returns a number
 
@@ -120,10 +120,9 @@ class FunctionCheck(Check):
         single = declared_ones.get(ONLY)
         if single and (single.warning or single.critical) and ONLY not in {item.name for item in items}:
             raise TypeError("it returned metrics, but its thresholds are for a single number: declare `metrics`")
-        found = [
-            declared_ones[item.name].measured(item.value, item.reason) if item.name in declared_ones else item
-            for item in items
-        ]
+        found = [declared_ones.get(item.name, item).measured(item.value, item.reason) for item in items]
+        if all(item.value is None for item in found):
+            raise TypeError(f"none of its metrics has a value: {', '.join(map(str, found))}")
         return judged(self.name, found, summary=", ".join(str(item) for item in found[:2]))
 
     @property

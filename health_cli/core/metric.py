@@ -4,13 +4,17 @@ A check declares its metrics without a value; the same metric with a value stand
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 from health_cli.core.status import Status
 from health_cli.core.threshold import Threshold
 from health_cli.core.units import humanize
+
+NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +38,11 @@ class Metric:
     hint: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a pair of thresholds of which one is useless."""
+        """Refuse a unit that would break a line of output, and a pair of thresholds of which one is useless."""
+        if not self.unit.isprintable() or "|" in self.unit:
+            raise ValueError(f"{self.name}: {self.unit!r} can't be a unit: it would break the output")
+        if not NAME.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} can't be the name of a metric: use letters, digits and _")
         if self.warning and self.critical and self.critical.hides(self.warning):
             raise ValueError(
                 f"{self.name}: warning '{self.warning}' can never fire before critical "
@@ -123,8 +131,8 @@ def metric(name: str, unit: str = "", *, warning: str = "", critical: str = "", 
 def as_number(value: object) -> float:
     """Return an int or a float for anything that is a real number (Decimal and the like too).
 
-    TypeError for anything else: text, a truth value, a complex number.
+    TypeError for anything else: text, a truth value, a member of an enum, a complex number.
     """
-    if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
+    if isinstance(value, bool | str | bytes | Enum) or not hasattr(value, "__float__"):
         raise TypeError(f"{type(value).__name__} is not a number")
     return value if isinstance(value, int) else float(value)

@@ -18,7 +18,7 @@ SECRET_NAME = re.compile(
     r"|(^|_)key$|(^|_)pwd$|dsn$",
     re.IGNORECASE,
 )
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/@'\"]*):([^\s/'\"]*)@")
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/@:'\"]*):([^\s/'\"]*)@")
 _PAIR = re.compile(
     r"((?:pass(?:word|wd|phrase)?|pwd|secret(?:_?key)?|(?:auth_?|access_?)?token|api_?key)['\"]?\s*(?:=>?|:)\s*)"
     r"(\"[^\"]*\"|'[^']*'|[^\s,;)}\]'\"]+)",
@@ -48,17 +48,17 @@ class Redactor:
             text = _URL.sub(rf"\1\2:{MASK}@", text)
         return _PAIR.sub(rf"\g<1>{MASK}", text)
 
-    def data(self, value: Any) -> Any:
+    def data(self, value: Any, *, secret: bool = False) -> Any:
         """Return JSON-like data with every text in it masked, and whatever stands under a secret name."""
         if isinstance(value, str):
-            return self.text(value)
+            return MASK if secret and value else self.text(value)
         if isinstance(value, Mapping):
             return {
-                key: MASK if isinstance(item, str) and item and SECRET_NAME.search(str(key)) else self.data(item)
+                self.data(key): self.data(item, secret=secret or bool(SECRET_NAME.search(str(key))))
                 for key, item in value.items()
             }
         if isinstance(value, list | tuple):
-            return [self.data(item) for item in value]
+            return [self.data(item, secret=secret) for item in value]
         return value
 
 
@@ -69,14 +69,18 @@ def _forms(secret: str) -> set[str]:
 
 def collect_secrets(value: Any, name: str = "", depth: int = 0) -> set[str]:
     """Return every text under a secret-sounding name, and every URL password, in nested settings."""
+    kind = type(value)  # never isinstance: Django's lazy objects would be loaded by it
     if depth > 8:  # settings may hold cycles
         return set()
-    if isinstance(value, str):
+    if issubclass(kind, bytes):
+        value = value.decode(errors="replace")
+    if issubclass(kind, bytes | str):
         marked = {value} if SECRET_NAME.search(name) else set()
         return marked | url_passwords(value)
-    if isinstance(value, Mapping):
-        nested = [collect_secrets(item, str(key), depth + 1) for key, item in value.items()]
-    elif isinstance(value, list | tuple | set | frozenset):
+    if issubclass(kind, Mapping):
+        above = name if SECRET_NAME.search(name) else ""
+        nested = [collect_secrets(item, above or str(key), depth + 1) for key, item in dict(value).items()]
+    elif issubclass(kind, list | tuple | set | frozenset):
         nested = [collect_secrets(item, name, depth + 1) for item in value]
     else:
         return set()

@@ -18,7 +18,8 @@ def matches(name: str, pattern: str) -> bool:
 
     `host`, `host.disk`, `host.disk:/var`, `host.*` and `*:/var` all mean `host.disk:/var`.
     """
-    if name == pattern or (name.startswith(pattern) and name[len(pattern)] in ".:"):
+    leads = ":" not in pattern and name.startswith(pattern) and name[len(pattern) :][:1] in {".", ":"}
+    if name == pattern or leads:
         return True
     return fnmatchcase(name, pattern)
 

@@ -4,7 +4,7 @@ It has four faces: a status, a summary for a cell, a message for a person, data 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from health_cli.core.errors import HealthError
@@ -110,11 +110,28 @@ def judged(
         status=worst.status,
         summary=worst.summary,
         message="; ".join(finding.message for finding in found),
-        hint=worst.hint or f"'health explain {name}' tells what is measured and why.",
+        hint=worst.hint or explain_hint(name),
         kind=worst.kind,
         metrics=tuple(metrics),
         data=data or {},
     )
+
+
+def complete(result: Result) -> Result:
+    """Return the result with every face it must have: an abnormal one says something and what to do."""
+    if result.status in {Status.HEALTHY, Status.SKIPPED}:
+        return result
+    return replace(
+        result,
+        summary=result.summary or result.message or result.status.word,
+        message=result.message or result.summary or f"{result.name} is {result.status.word}",
+        hint=result.hint or explain_hint(result.name),
+    )
+
+
+def explain_hint(name: str) -> str:
+    """The hint where nobody has a better one."""
+    return f"'health explain {name}' tells what is measured and why."
 
 
 def fill(metrics: Sequence[Metric], measurement: Measurement) -> tuple[Metric, ...]:
@@ -133,7 +150,7 @@ def failed(name: str, error: HealthError, *, metrics: Sequence[Metric] = ()) -> 
         status=getattr(error, "status", Status.UNKNOWN),
         summary=summary,
         message=error.message,
-        hint=error.hint or f"'health explain {name}' tells what is measured and why.",
+        hint=error.hint or explain_hint(name),
         kind=error.kind,
         metrics=tuple(metric.measured(None, summary) for metric in metrics),
     )

@@ -20,7 +20,7 @@ from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
 from health_cli.core.metric import Metric
 from health_cli.core.plan import Plan, Planned, planned, sort_out
-from health_cli.core.result import Result, blocked, failed, timed_out, unfinished
+from health_cli.core.result import Result, blocked, complete, failed, timed_out, unfinished
 from health_cli.core.status import Status
 
 BEAT = 0.1  # seconds between two signs of life
@@ -56,7 +56,7 @@ def sound(check: Check, result: Any) -> Result:
     size = len(json.dumps(result.to_json(), allow_nan=False))
     if size > MAX_RESULT:
         raise ValueError(f"its result has {size:,} bytes of JSON; {MAX_RESULT:,} are allowed")
-    return replace(result, name=check.name)
+    return complete(replace(result, name=check.name))
 
 
 def _verdict(check: Check, crash: Crash) -> Result:

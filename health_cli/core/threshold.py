@@ -89,12 +89,14 @@ class Threshold:
         low = humanize(self.start, unit) if self.start != -math.inf else ""
         high = humanize(self.end, unit) if self.end != math.inf else ""
         if self.inside:
-            between = f"from {low} to {high}" if low and high else ""
+            between = f"from {low} to {high}" if low and high else "" if low or high else "always"
             return between or (f"at {low} or above" if low else f"at {high} or below")
         if not low and not high:
             return "never"
+        if self.start == self.end:
+            return f"other than {high}"
         if not low or (high and self.start == 0):
-            return f"above {high}" if self.end != self.start else f"other than {high}"
+            return f"above {high}"
         return f"below {low}" if not high else f"outside {low} to {high}"
 
     def shown(self, unit: str) -> str:
@@ -109,7 +111,8 @@ class Threshold:
     def __str__(self) -> str:
         """Write the shortest equal range that every known parser reads.
 
-        That is why `0:` keeps its zero: Monitoring::Plugin refuses a bare colon.
+        That is why `0:` keeps its zero, since Monitoring::Plugin refuses a bare colon, and 0.5 the one
+        before its point.
         """
         mark = "@" if self.inside else ""
         if self.end == math.inf:
@@ -145,9 +148,10 @@ def _ends(left: str, right: str, unit: str | None) -> tuple[float, float]:
     """Read both ends; the two must speak of one unit."""
     start, start_suffix = (-math.inf, None) if left == "~" else _number(left or "0")
     end, end_suffix = _number(right) if right else (math.inf, None)
-    if left not in {"", "~"} and right and 0 not in {start, end}:
+    if left not in {"", "~"} and right:
+        bare_zero = (start == 0 and not start_suffix) or (end == 0 and not end_suffix)
         families = [SUFFIXES[s][0] if s else None for s in (start_suffix, end_suffix)]
-        if families[0] != families[1]:
+        if families[0] != families[1] and not bare_zero:
             raise ValueError(f"give '{left}' and '{right}' a suffix of one kind, or none")
     for suffix in (start_suffix, end_suffix):
         if suffix and unit is not None and SUFFIXES[suffix][0] != unit:

@@ -31,14 +31,21 @@ def fixed_point(number: float) -> str:
     """Write a finite number without an exponent, in the fewest digits that read back as itself."""
     if number == 0:
         return "0"
-    if isinstance(number, int):
-        return str(number)
+    if number == math.trunc(number):
+        return str(int(number))
     text = repr(float(number))
     if "e" not in text:
         return text.removesuffix(".0")
-    mantissa, exponent = text.split("e")
-    digits = len(mantissa.lstrip("-").replace(".", "").rstrip("0")) or 1
-    return f"{number:.{max(0, digits - 1 - int(exponent))}f}"
+    mantissa, exponent = text.removeprefix("-").split("e")
+    whole, _, part = mantissa.partition(".")
+    point = len(whole) + int(exponent)
+    digits = whole + part
+    if point <= 0:
+        shifted = "0." + "0" * -point + digits
+    else:
+        digits = digits.ljust(point, "0")
+        shifted = f"{digits[:point]}.{digits[point:]}"
+    return ("-" if number < 0 else "") + shifted.rstrip("0").removesuffix(".")
 
 
 def humanize(value: float, unit: str = "") -> str:
@@ -74,7 +81,7 @@ def _seconds(value: float) -> str:
         return "0 s"
     if size < 0.001:
         return f"{value * 1e6:.0f} us"
-    if size < 1:
+    if size < 0.9995:
         return f"{value * 1000:.3g} ms"
     if size < 120:
         return f"{value:.3g} s"

@@ -1,7 +1,7 @@
 """Wire: the records that a worker process sends up the pipe to its supervisor.
 
-One record a line: a random token, a kind, and JSON. A check that writes rubbish into the pipe spoils
-at most its own line; lines without the token are no records.
+One record a line: a random token, a checksum, and JSON. A check that writes rubbish into the pipe spoils
+at most its own line; lines without the token, or with another checksum, are no records.
 """
 
 import json
@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
+from zlib import crc32
 
 MAX_RECORD = 1 << 20  # bytes; a result larger than this is replaced by a short one
 
@@ -22,8 +23,8 @@ class Writer:
 
     def send(self, kind: str, **fields: Any) -> bool:
         """Send one record; False where it is too large to be sent. TypeError where it is no JSON."""
-        body = json.dumps({"record": kind, **fields}, allow_nan=False)
-        line = f"\n{self._token}{body}\n".encode()
+        body = json.dumps({"record": kind, **fields}, allow_nan=False).encode()
+        line = b"\n%s%08x%s\n" % (self._token.encode(), crc32(body), body)
         if len(line) > MAX_RECORD:
             return False
         if os.getpid() != self._pid:
@@ -53,10 +54,9 @@ class Reader:
                 yield record
 
     def _decode(self, line: bytes) -> Mapping[str, Any] | None:
-        if not line.startswith(self._token):
-            return None
-        try:
-            record = json.loads(line[len(self._token) :])
-        except ValueError:  # cut in two by a process that died, or by rubbish in between
-            return None
-        return record if isinstance(record, dict) else None
+        start = len(self._token)
+        checksum, body = line[start : start + 8], line[start + 8 :]
+        if not line.startswith(self._token) or checksum != b"%08x" % crc32(body):
+            return None  # rubbish, or cut in two by a process that died or by rubbish in between
+        record: Mapping[str, Any] = json.loads(body)
+        return record

@@ -17,7 +17,8 @@ from health_cli.formatters import Style
 
 STATES = {0: "OK", 1: "WARNING", 2: "CRITICAL", 3: "UNKNOWN"}
 UNITS = {"s", "B", "%", "c"}
-MAX_HEADLINE = 200  # characters of the worst check in the status line; 80 are wanted
+WANTED = 80  # characters of the status line; pagers and lists of services show no more
+LEAST = 60  # characters of what is wrong, however long the rest is
 
 
 def render(report: Report, style: Style) -> str:
@@ -31,10 +32,12 @@ def headline(report: Report) -> str:
     worst = next((r for r in report.worst_first if r.status > Status.HEALTHY), None)
     if worst is None:
         return f"HEALTH {state} - {tally(report.counts)}"
-    what = f"{worst.name} {worst.summary or worst.status.word}"
-    if len(what) > MAX_HEADLINE:
-        what = what[:MAX_HEADLINE] + "..."
-    return one_line(f"HEALTH {state} - {what} ({tally(report.counts)})").replace(";", ",")
+    what = one_line(f"{worst.name} {worst.summary or worst.status.word}")
+    frame = f"HEALTH {state} -  ({tally(report.counts)})"
+    room = max(LEAST, WANTED - len(frame))
+    if len(what) > room:
+        what = what[: room - 3] + "..."
+    return f"HEALTH {state} - {what} ({tally(report.counts)})".replace(";", ",")
 
 
 def long_output(report: Report, style: Style) -> list[str]:
@@ -96,7 +99,9 @@ def _item(text: str, metric: Metric) -> str:
 def fit(first: str, items: Sequence[str], lines: Sequence[str], budget: int) -> str:
     """Join everything within a number of bytes: long text goes first, whole items last."""
     room = budget - len(first.encode()) - 1
-    kept_items = _while_room(items, room - 3 - len(_left_out(len(items), "values")))
+    kept_items = _while_room(items, room - 2)
+    if len(kept_items) < len(items):
+        kept_items = _while_room(items, room - 2 - len(_left_out(len(items), "values")))
     if len(kept_items) < len(items):
         first += _left_out(len(items) - len(kept_items), "values")
     status = f"{first} | {' '.join(kept_items)}" if kept_items else first

@@ -1,7 +1,8 @@
 """The format `table`: for people. Grouped by subsystem, the worst first, the hint under what is wrong."""
 
-import textwrap
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from unicodedata import combining, east_asian_width
 
 from tabulate import tabulate
 
@@ -19,28 +20,28 @@ COLORS = {
     Status.CRITICAL: "1;31",
     Status.SKIPPED: "90",
 }
-STATUS_WIDTH, TIME_WIDTH, GAPS = 8, 7, 6  # columns; GAPS is what tabulate puts between four columns
-NAME_WIDTH = 30  # at most; a longer name is wrapped
+STATUS_WIDTH, TIME_WIDTH, GAPS = 8, 7, 6  # columns; GAPS is what tabulate puts between four of them
+INDENT = " " * (STATUS_WIDTH + 2)
+MAX_LINES = 4  # of one message; `-v` shows all of it
 
 
 def render(report: Report, style: Style) -> str:
     """Write the report as a table no wider than the style's width."""
-    names = [len(result.name) for result in report.checks]
-    name_width = min(max(names, default=10), NAME_WIDTH)
+    names = [width_of(result.name) for result in report.checks]
+    name_width = min(max(names, default=10), max(20, style.width // 3))
     room = max(20, style.width - STATUS_WIDTH - TIME_WIDTH - GAPS - name_width)
-    groups = [[_row(result, style, name_width, room) for result in group] for group in grouped(report)]
-    rows = [row for group in groups for row in group]
+    results = [result for group in grouped(report) for result in group]
+    rows = [_row(result, style, name_width, room) for result in results]
     table = tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=("left", "left", "left", "right"))
-    lines = [line.rstrip() for line in table.splitlines()]
-    body = "\n\n".join("\n".join(_take(lines, group)) for group in groups)
-    return "\n".join([*_head(report, style), "", body, *_tail(report, style)]) + "\n"
-
-
-def _take(lines: list[str], group: Sequence[Sequence[str]]) -> list[str]:
-    """Take the lines of a group of rows off the front: a row is as high as its highest cell."""
-    height = sum(max(cell.count("\n") + 1 for cell in row) for row in group)
-    taken, lines[:] = lines[:height], lines[height:]
-    return taken
+    lines = iter(table.splitlines())
+    body, subsystem = [], results[0].subsystem if results else ""
+    for result, row in zip(results, rows, strict=True):
+        body += [""] if result.subsystem != subsystem else []
+        subsystem = result.subsystem
+        height = max(cell.count("\n") + 1 for cell in row)
+        body += [next(lines).rstrip() for _ in range(height)]
+        body += _below(result, style)
+    return "\n".join([*_head(report, style), "", *body, *_tail(report, style)]) + "\n"
 
 
 def grouped(report: Report) -> Iterator[list[Result]]:
@@ -52,14 +53,12 @@ def grouped(report: Report) -> Iterator[list[Result]]:
 
 
 def _row(result: Result, style: Style, name_width: int, room: int) -> list[str]:
-    lines = textwrap.wrap(_text(result), room) or [""]
-    if result.status is not Status.HEALTHY and result.hint:
-        lines += textwrap.wrap(f"-> {result.hint}", room)
-    if style.verbosity:
-        lines += [part for metric in result.metrics for part in textwrap.wrap(_metric(metric), room)]
+    lines = wrap(_text(result), room) or [""]
+    if len(lines) > MAX_LINES and not style.verbosity:
+        lines = [*lines[: MAX_LINES - 1], "... (-v shows all of it)"]
     return [
         _paint(result.status.word, result.status, style),
-        "\n".join(textwrap.wrap(result.name, name_width, break_on_hyphens=False)),
+        "\n".join(wrap(result.name, name_width)),
         "\n".join(lines),
         humanize(result.duration, "s") if result.duration else "",
     ]
@@ -71,20 +70,36 @@ def _text(result: Result) -> str:
     return result.message or result.summary
 
 
+def _below(result: Result, style: Style) -> Iterator[str]:
+    """Yield what stands under a row, in the full width: the hint, and with `-v` the metrics."""
+    if result.status is not Status.HEALTHY and result.hint:
+        first, *others = wrap(f"-> {result.hint}", style.width - len(INDENT) - 3)
+        yield INDENT + first
+        yield from (f"{INDENT}   {line}" for line in others)
+    if style.verbosity:
+        names = min(max((len(metric.name) for metric in result.metrics), default=0), style.width // 3)
+        for metric in result.metrics:
+            *heads, left = wrap(metric.name, names)
+            right = wrap(_metric(metric), style.width - len(INDENT) - names - 2)
+            yield from (INDENT + head for head in heads)
+            for name, text in zip_longest([left], right, fillvalue=""):
+                yield f"{INDENT}{name.ljust(names)}  {text}".rstrip()
+
+
 def _metric(metric: Metric) -> str:
-    """One metric with its thresholds, as `-v` shows it."""
-    words = [
-        f"{word} {threshold}"
-        for word, threshold in (("warning", metric.warning), ("critical", metric.critical))
-        if threshold
-    ]
-    return f"{metric} [{', '.join(words)}]" if words else str(metric)
+    """The value of one metric with its thresholds."""
+    value = f"n/a ({metric.reason})" if metric.value is None else humanize(metric.value, metric.unit)
+    pair = (("warning", metric.warning), ("critical", metric.critical))
+    words = [f"{which} {threshold.shown(metric.unit)}" for which, threshold in pair if threshold]
+    return f"{value}  [{', '.join(words)}]" if words else value
 
 
 def _head(report: Report, style: Style) -> list[str]:
-    word = _paint(report.status.word.upper(), report.status, style)
+    """The verdict, the counts, how long it took and where. Wrapped first and painted then."""
+    word = report.status.word.upper()
     took = humanize(report.duration, "s")
-    return textwrap.wrap(f"{word}  {tally(report.counts)}, in {took}, on {report.host}", style.width)
+    first, *others = wrap(f"{word} {tally(report.counts)}, in {took}, on {report.host}", style.width - 1)
+    return [_paint(word, report.status, style) + " " + first.removeprefix(word), *others]
 
 
 def _tail(report: Report, style: Style) -> list[str]:
@@ -93,7 +108,7 @@ def _tail(report: Report, style: Style) -> list[str]:
     if report.interrupted:
         lines += ["", "Interrupted: this is what was known."]
     if report.isolation == "threads":
-        lines += ["", "Run within this process: a check that holds the interpreter can't be stopped here."]
+        lines += ["", "Run within this process: what holds the interpreter can't be stopped."]
     if style.verbosity > 1:
         details = [(f"traceback of {r.name}", r.detail) for r in report.checks if r.detail]
         lines += _sections([*details, ("printed by checks", report.noise)])
@@ -106,3 +121,33 @@ def _sections(parts: Sequence[tuple[str, str]]) -> list[str]:
 
 def _paint(text: str, status: Status, style: Style) -> str:
     return f"\x1b[{COLORS[status]}m{text}\x1b[0m" if style.color else text
+
+
+def width_of(text: str) -> int:
+    """Return the columns that a text takes on a terminal: two for wide characters, none for combining ones."""
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in {"W", "F"} else 1 for c in text)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Break a text into lines of at most `width` columns, at blanks where there are any."""
+    lines: list[str] = []
+    for word in text.split():
+        rest = word
+        if lines and width_of(lines[-1]) + 1 + width_of(rest) <= width:
+            lines[-1] += f" {rest}"
+            continue
+        while width_of(rest) > width:
+            head = _head_of(rest, width)
+            lines.append(head)
+            rest = rest[len(head) :]
+        if rest:
+            lines.append(rest)
+    return lines
+
+
+def _head_of(word: str, width: int) -> str:
+    """Return the longest beginning of a word that takes no more than `width` columns, one character at least."""
+    end = 1
+    while end < len(word) and width_of(word[: end + 1]) <= width:
+        end += 1
+    return word[:end]

@@ -42,7 +42,7 @@ def test_explain_is_the_manual_page(shop: ShopFactory) -> None:
     for words in (grant, "connections_used_percent [%] warning 80", "replica = False"):
         assert words in text
     assert max(map(len, run.out.splitlines())) <= 80
-    assert "--max-depth=2 / |" in health("explain", "host.disk").out
+    assert "--max-depth=2 /." in health("explain", "host.disk").out
     assert "Orders waiting for payment." in shop().health("explain", "shop.backlog").out
 
 

@@ -146,15 +146,20 @@ def test_a_bad_range_names_its_place_its_target_and_itself(
     ("request_", "setting"),
     [
         (Request(warning=("host.load=9",)), {}),
-        (Request(critical=("host.load=3",)), {}),
         (Request(warning=("host.load=6",)), {"host.load": {"critical": "5"}}),
         (Request(), {"host.load": {"warning": "5", "critical": "5"}}),
     ],
-    ids=["above the default", "below the default", "two places", "equal"],
+    ids=["above the default", "two places", "equal"],
 )
 def test_a_warning_that_can_never_fire_is_refused(request_: Request, setting: dict[str, dict[str, str]]) -> None:
     with pytest.raises(ConfigError, match=r"host\.load/load15: .*never fire before critical"):
         applied(request_, setting)
+
+
+def test_a_default_warning_gives_way_to_a_critical_that_hides_it() -> None:
+    found = applied(Request(critical=("host.load=3",)), {})[0]
+    assert found["host.load/load15 critical"] == "3"
+    assert found["host.load/load15 warning"] == ""
 
 
 def test_a_warning_switched_off_is_not_hidden() -> None:

@@ -182,7 +182,7 @@ async def truth() -> bool:
         (lambda: -math.inf, "not a finite number"),
         (lambda: Decimal("NaN"), "not a finite number"),
         (lambda: 10**400, "OverflowError"),
-        (lambda: Metric(name="m", value=math.nan), "ValueError"),
+        (lambda: Metric(name="m", value=math.nan), "not a finite number"),
         (lambda: metric("m").measured(math.nan), "not a finite number"),
         (lambda: metric("m"), "m"),
         (lambda: Result(name="a", status="healthy"), "AttributeError"),  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
@@ -31,7 +32,8 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 def line(**fields: object) -> bytes:
     """A record as the writer puts it."""
-    return f"\n{TOKEN}{json.dumps({'record': 'x', **fields})}\n".encode()
+    body = json.dumps({"record": "x", **fields}).encode()
+    return b"\n%s%08x%s\n" % (TOKEN.encode(), crc32(body), body)
 
 
 def numbers(*chunks: bytes) -> list[int]:
@@ -96,7 +98,7 @@ def test_a_record_over_the_limit_is_not_sent(pipe: tuple[int, int]) -> None:
 
 def test_a_record_at_the_limit_goes_through(pipe: tuple[int, int]) -> None:
     writer, reader, got = Writer(pipe[1], TOKEN), Reader(TOKEN), []
-    room = MAX_RECORD - len(f'\n{TOKEN}{{"record": "r", "text": ""}}\n')
+    room = MAX_RECORD - len(f'\n{TOKEN}12345678{{"record": "r", "text": ""}}\n')
     sender = threading.Thread(target=lambda: [writer.send("r", text="x" * room), os.close(pipe[1])])
     sender.start()
     while chunk := os.read(pipe[0], 1 << 16):

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from health_cli.core.report import Report
 from health_cli.core.result import Result
 from health_cli.core.status import Status
+from health_cli.core.threshold import Threshold
 from health_cli.core.units import humanize
 from health_cli.formatters import Style
 from health_cli.formatters.table import render
@@ -42,12 +43,17 @@ def blocks(report: Report, width: int, **style: int) -> list[tuple[str, str, str
     lines = rows(report, width, **style)
     body = lines[lines.index("") + 1 :]
     begin = name_column(report)
-    column = begin + min(max(len(result.name) for result in report.checks), 30) + 2
+    column = begin + min(max(len(result.name) for result in report.checks), max(20, width // 3)) + 2
+    metrics = {metric.name for result in report.checks for metric in result.metrics}
     found: list[tuple[str, str, str]] = []
+    below = False
     for line in body:
         word, name, text = (part.strip() for part in (line[:begin], line[begin:column], line[column:]))
+        below = word not in SHADES and (below or line[begin:].startswith("-> ") or name.split(" ")[0] in metrics)
         if word in SHADES:
             found.append((word, name, DURATION.sub("", text)))
+        elif below and line:
+            found[-1] = (found[-1][0], found[-1][1], f"{found[-1][2]} {line.strip()}")
         elif line.startswith(" " * begin):
             last = found[-1]
             found[-1] = (last[0], last[1] + name, f"{last[2]} {text}")
@@ -108,8 +114,19 @@ def test_the_hint_stands_under_the_row_that_it_belongs_to(report: Report, width:
         text = result.summary if well else result.message
         hint = f"-> {result.hint}" if result.hint else ""
         expected[squeezed(result.name)] = (result.status.word, squeezed(text + hint))
-    found = {name: (word, text) for word, name, text in blocks(replace(report, isolation="process"), width)}
-    assert found == expected
+    found = {n: (w, text) for w, n, text in blocks(replace(report, isolation="process"), width, verbosity=1)}
+    assert found.keys() == expected.keys()
+    for name, (word, text) in expected.items():
+        assert found[name][0] == word
+        assert found[name][1].startswith(text)
+
+
+def test_a_long_message_is_cut_after_four_lines_unless_asked_for() -> None:
+    checks = (fake_result("shop.slow", Status.WARNING, message="word " * 200),)
+    report = replace(HEALTHY, checks=checks)
+    assert len(rows(report, 80)) == 2 + 4 + 1
+    assert "-v shows all of it" in rows(report, 80)[5]
+    assert "-v shows all of it" not in "".join(rows(report, 80, verbosity=1))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -210,14 +227,15 @@ def test_v_adds_every_metric_with_its_thresholds_or_its_reason(width: int) -> No
         text = found[squeezed(result.name)]
         place = 0
         for metric in result.metrics:
-            words = [f"{word} {range_}" for word, range_ in _thresholds(metric.warning, metric.critical)]
+            pair = _thresholds(metric.warning, metric.critical)
+            words = [f"{word} {range_.shown(metric.unit)}" for word, range_ in pair]
             value = f"n/a ({metric.reason})" if metric.value is None else humanize(metric.value, metric.unit)
             line = squeezed(f"{metric.name} {value}" + (f" [{', '.join(words)}]" if words else ""))
             assert line in text[place:], f"{result.name}: no {line!r}, or in another order"
             place = text.index(line, place)
 
 
-def _thresholds(warning: object, critical: object) -> list[tuple[str, object]]:
+def _thresholds(warning: Threshold | None, critical: Threshold | None) -> list[tuple[str, Threshold]]:
     return [(word, range_) for word, range_ in (("warning", warning), ("critical", critical)) if range_ is not None]
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Begin of the server's words -> (kind, a few words, what to do). Redis has one class for most of them.
 ANSWERS: dict[str, tuple[Kind, str, str]] = {
+    "Protocol Error": (Kind.MISCONFIGURED, "no Redis", "What answers there speaks another protocol: correct LOCATION."),
     "OOM": (Kind.FULL, "out of memory", "Raise maxmemory, set an eviction policy, or find keys that never expire."),
     "command not allowed when used memory": (
         Kind.FULL, "out of memory", "Raise maxmemory, set an eviction policy, or find keys that never expire.",
@@ -257,11 +258,6 @@ def connection_failure(text: str, place: str) -> Failure:
         return Failure(
             Kind.MISSING, f"The host of {place} is not found ({text})", summary="host name not found",
             hint="Correct LOCATION in CACHES, or the name service.",
-        )  # fmt: skip
-    if "Protocol Error" in text:
-        return Failure(
-            Kind.MISCONFIGURED, f"What answers at {place} is no Redis ({text})", summary=f"no Redis at {place}",
-            hint="Correct the port in LOCATION of CACHES.",
         )  # fmt: skip
     if "reset by peer" in text or "closed by server" in text:
         return Failure(

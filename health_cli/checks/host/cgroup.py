@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from health_cli.checks.host.procfs import read, unescape
+
 # What version 1 writes for "no limit": the largest multiple of the page size in a signed 64-bit number.
 _NO_LIMIT = 1 << 62
 
@@ -43,21 +45,32 @@ def memory_limit(proc: str = "/proc") -> MemoryLimit | None:
     return min(limits, key=lambda found: found.limit, default=None)
 
 
-def cpu_limit(proc: str = "/proc") -> float | None:
-    """Return how many CPUs the tightest quota allows, None where there is none."""
-    quotas = [
-        quota
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuLimit:
+    """The tightest CPU quota above this process.
+
+    `cpus` is how many it allows; `used` the CPU seconds that its group has used, None where it does not say.
+    """
+
+    cpus: float
+    used: float | None
+
+
+def cpu_limit(proc: str = "/proc") -> CpuLimit | None:
+    """Return the tightest CPU quota, None where there is none."""
+    limits = [
+        limit
         for hierarchy in _hierarchies("cpu", Path(proc))
         for folder in _upwards(hierarchy)
-        if (quota := _cpus_at(folder, hierarchy.version))
+        if (limit := _cpus_at(folder, hierarchy.version))
     ]
-    return min(quotas, default=None)
+    return min(limits, key=lambda limit: limit.cpus, default=None)
 
 
 def _hierarchies(controller: str, proc: Path) -> Iterator[_Hierarchy]:
     """Yield our group in the v1 hierarchy of a controller, and in the v2 hierarchy."""
     mounts = list(_mounts(proc))
-    for line in _read(proc / "self/cgroup").splitlines():
+    for line in read(proc / "self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         for version, root, point in mounts:
             ours = not controllers if version == "2" else controller in controllers.split(",")
@@ -67,18 +80,19 @@ def _hierarchies(controller: str, proc: Path) -> Iterator[_Hierarchy]:
 
 def _mounts(proc: Path) -> Iterator[tuple[str, str, str]]:
     """Yield ("2" or the v1 options, root, mount point) of each mounted cgroup hierarchy."""
-    for line in _read(proc / "self/mountinfo").splitlines():
+    for line in read(proc / "self/mountinfo").splitlines():
         before, _, after = line.partition(" - ")
-        fields, (kind, _, options) = before.split(), after.split(None, 2)
+        fields, (kind, _, options) = before.split(), after.split(" ", 2)
         if kind == "cgroup2":
-            yield "2", fields[3], fields[4]
+            yield "2", unescape(fields[3]), unescape(fields[4])
         elif kind == "cgroup":
-            yield options, fields[3], fields[4]
+            yield options, unescape(fields[3]), unescape(fields[4])
 
 
 def _below(point: str, root: str, path: str) -> Path:
     """Return the folder of our group; inside a cgroup namespace that is the mount point itself."""
-    inner = path.removeprefix(root) if root != "/" and path.startswith(root) else path
+    inside = path == root or path.startswith(f"{root}/")
+    inner = path.removeprefix(root) if inside else path
     folder = Path(point, inner.lstrip("/"))
     return folder if folder.is_dir() else Path(point)
 
@@ -100,28 +114,24 @@ def _memory_at(folder: Path, version: int) -> MemoryLimit | None:
     limit, used = _number(folder / limit_file), _number(folder / used_file)
     if limit is None or used is None or limit >= _NO_LIMIT:
         return None
-    stat = dict(line.split(None, 1) for line in _read(folder / "memory.stat").splitlines())
+    stat = dict(line.split(None, 1) for line in read(folder / "memory.stat").splitlines())
     return MemoryLimit(limit=limit, used=max(0, used - int(stat.get(cache_key, 0))), path=str(folder))
 
 
-def _cpus_at(folder: Path, version: int) -> float | None:
+def _cpus_at(folder: Path, version: int) -> CpuLimit | None:
     if version == 2:
-        quota, _, period = _read(folder / "cpu.max").partition(" ")
+        quota, _, period = read(folder / "cpu.max").partition(" ")
+        usage = dict(line.split(None, 1) for line in read(folder / "cpu.stat").splitlines()).get("usage_usec", "")
+        used = int(usage) / 1e6 if usage.isdigit() else None
     else:
-        quota, period = _read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")
+        quota, period = read(folder / "cpu.cfs_quota_us"), read(folder / "cpu.cfs_period_us")
+        nanoseconds = _number(folder / "cpuacct.usage")
+        used = None if nanoseconds is None else nanoseconds / 1e9
     if not quota.strip().isdigit() or not period.strip().isdigit():
         return None
-    return int(quota) / int(period)
+    return CpuLimit(cpus=int(quota) / int(period), used=used)
 
 
 def _number(path: Path) -> int | None:
-    text = _read(path).strip()
+    text = read(path).strip()
     return int(text) if text.isdigit() else None
-
-
-def _read(path: Path) -> str:
-    """Return a file's text, nothing where it is not there or not for us."""
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

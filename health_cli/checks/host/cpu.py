@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from health_cli.checks.host.cgroup import cpu_limit
+from health_cli.checks.host.cgroup import CpuLimit, cpu_limit
 from health_cli.core.check import Check
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
@@ -16,6 +16,7 @@ METRICS = (
     metric("iowait_percent", "%", help="Idle time with a disk request under way (Linux)."),
     metric("steal_percent", "%", help="Time that the hypervisor gave to other machines (Linux)."),
     metric("cgroup_cpus", "CPUs", help="The CPUs that the tightest cgroup quota allows, where there is one."),
+    metric("cgroup_used_percent", "%", help="CPU time that its group used, of what the quota allows."),
 )
 
 
@@ -23,7 +24,8 @@ METRICS = (
 class Cpu(Check):
     """CPU time used during a sample of `sample` seconds, measured from two readings, never since boot.
 
-    It is a snapshot: the load (host.load) tells about the last minutes.
+    It is a snapshot: the load (host.load) tells about the last minutes. Where a cgroup has a quota, what
+    its group used of that is measured too: the host may be idle while the container is throttled.
     """
 
     name: str = "host.cpu"
@@ -32,18 +34,21 @@ class Cpu(Check):
 
     def gather(self) -> Measurement:
         """Read the CPU times twice."""
-        first = psutil.cpu_times()
+        before, first, began = cpu_limit(), psutil.cpu_times(), time.monotonic()
         time.sleep(self.sample)
-        return measure(first._asdict(), psutil.cpu_times()._asdict(), cpu_limit())
+        after, second, seconds = cpu_limit(), psutil.cpu_times(), time.monotonic() - began
+        host = measure(first._asdict(), second._asdict())
+        values, missing = measure_quota(before, after, seconds)
+        return Measurement(values={**host.values, **values}, missing={**host.missing, **missing})
 
     def judge(self, measurement: Measurement) -> Result:
         """Say how busy they were."""
-        used = measurement.values.get("used_percent")
+        used = measurement.values.get("cgroup_used_percent", measurement.values.get("used_percent"))
         summary = "no time passed in the sample" if used is None else f"{used:.0f} % busy"
         return self.result(measurement, summary=summary)
 
 
-def measure(first: dict[str, float], second: dict[str, float], quota: float | None) -> Measurement:
+def measure(first: dict[str, float], second: dict[str, float]) -> Measurement:
     """Turn two readings of CPU times into percentages of the time between them.
 
     Guest time is left out of the sum: Linux counts it in user time already.
@@ -51,15 +56,27 @@ def measure(first: dict[str, float], second: dict[str, float], quota: float | No
     names = [name for name in second if name not in {"guest", "guest_nice"}]
     spent = {name: max(0.0, second[name] - first[name]) for name in names}
     total = sum(spent.values())
-    values: dict[str, float] = {} if quota is None else {"cgroup_cpus": quota}
-    missing = {"cgroup_cpus": "no CPU quota"} if quota is None else {}
     if total <= 0:
-        return Measurement(values=values, missing=missing | {"used_percent": "no time passed in the sample"})
+        reason = "no time passed in the sample"
+        return Measurement(missing=dict.fromkeys(("used_percent", "iowait_percent", "steal_percent"), reason))
     idle = spent["idle"] + spent.get("iowait", 0.0)
-    values["used_percent"] = round(100 * (total - idle) / total, 1)
+    values, missing = {"used_percent": round(100 * (total - idle) / total, 1)}, {}
     for name in ("iowait", "steal"):
         if name in spent:
             values[f"{name}_percent"] = round(100 * spent[name] / total, 1)
         else:
             missing[f"{name}_percent"] = "not counted on this system"
     return Measurement(values=values, missing=missing)
+
+
+def measure_quota(
+    before: CpuLimit | None, after: CpuLimit | None, seconds: float
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the metrics of the cgroup's quota, and the reasons for those that are missing."""
+    if after is None:
+        return {}, dict.fromkeys(("cgroup_cpus", "cgroup_used_percent"), "no CPU quota")
+    values = {"cgroup_cpus": after.cpus}
+    if before is None or before.used is None or after.used is None or seconds <= 0:
+        return values, {"cgroup_used_percent": "the group does not say what it used"}
+    part = (after.used - before.used) / (seconds * after.cpus)
+    return values | {"cgroup_used_percent": round(100 * max(0.0, part), 1)}, {}

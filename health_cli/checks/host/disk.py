@@ -1,9 +1,13 @@
 """host.disk:MOUNT: the room left on a file system, in bytes and in inodes."""
 
+import math
 import os
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import quote, unquote
 
+from health_cli.checks.host.procfs import read, unescape
 from health_cli.core.check import Check
 from health_cli.core.errors import Failure
 from health_cli.core.finding import Finding
@@ -16,7 +20,7 @@ from health_cli.core.threshold import Threshold
 from health_cli.core.units import humanize
 
 GIB = 1 << 30
-_HINT = "See what fills it: du -xh --max-depth=2 {mount} | sort -h | tail. Old logs and core dumps go first."
+_HINT = "See what fills it: du -xh --max-depth=2 {mount}. Old logs and core dumps go first."
 
 METRICS = (
     metric(
@@ -55,14 +59,14 @@ class Disk(Check):
 
     @property
     def mount(self) -> str:
-        """The mount point: the instance in the name."""
-        return self.name.partition(":")[2]
+        """The mount point: the instance in the name, where what no name can hold is percent-encoded."""
+        return unquote(self.name.partition(":")[2], errors="surrogateescape")
 
     def gather(self) -> Measurement:
         """Ask the file system."""
         try:
             stat = os.statvfs(self.mount)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise Failure(
                 Kind.MISSING, f"There is no {self.mount}.", summary="not there",
                 hint="Is it mounted? Take it out of MOUNTS in HEALTH_CLI if it is gone for good.",
@@ -72,6 +76,11 @@ class Disk(Check):
                 Kind.AUTH, f"{self.mount} can't be looked at by this user.", summary="permission denied",
                 status=Status.UNKNOWN, hint="Run as a user who may enter the folders above it.",
             ) from None  # fmt: skip
+        except OSError as error:
+            raise Failure(
+                Kind.REFUSED, f"{self.mount} does not answer: {error.strerror}.", summary=str(error.strerror),
+                hint="A network mount whose server is gone, or a failing disk? See dmesg; umount -l frees it.",
+            ) from error  # fmt: skip
         return measure(stat, expected_writable(self.mount))
 
     def judge(self, measurement: Measurement) -> Result:
@@ -85,12 +94,11 @@ class Disk(Check):
     def _fit(self, item: Metric, total: float) -> Metric:
         """Return a metric with its defaults fitted to the size; what somebody has set stays."""
         default = _DEFAULTS.get(item.name)
-        if default is None or total <= 0:
+        if default is None or item.warning is not default.warning or item.critical is not default.critical:
             return item
-        if item.name == "available" and item.critical is default.critical and total <= 5 * GIB:
+        if item.name == "available" and total <= 5 * GIB:
             return replace(item, critical=None)
-        untouched = item.warning is default.warning and item.critical is default.critical
-        if item.name == "used_percent" and untouched:
+        if item.name == "used_percent" and total > 0:
             return replace(item, warning=_raised(85, 50 * GIB, total), critical=_raised(95, 20 * GIB, total))
         return item
 
@@ -98,7 +106,16 @@ class Disk(Check):
 def disk(mount: str) -> Disk:
     """Return the check of a mount point, with hints that name it."""
     metrics = tuple(replace(item, hint=item.hint.format(mount=mount)) for item in METRICS)
-    return Disk(name=f"host.disk:{mount}", metrics=metrics)
+    return Disk(name=f"host.disk:{instance_of(mount)}", metrics=metrics)
+
+
+def instance_of(mount: str) -> str:
+    """Return a mount point as part of a name: what a name can't hold is percent-encoded."""
+    return _UNFIT.sub(lambda found: quote(os.fsencode(found[0]), safe=""), mount)
+
+
+# Blanks, quotes, the marks of Nagios' output, control characters, and bytes that are no UTF-8.
+_UNFIT = re.compile("[\\s|'\"=;%\\x00-\\x1f\\x7f-\\x9f\ud800-\udfff]")
 
 
 _REMOUNTED = Finding(
@@ -112,7 +129,12 @@ _REMOUNTED = Finding(
 
 def _raised(percent: float, enough: float, total: float) -> Threshold:
     """Return the percentage at which less than `enough` bytes are left, `percent` at the least."""
-    return Threshold(end=max(percent, round(100 * (1 - enough / total), 2)))
+    return Threshold(end=max(percent, math.ceil(1e8 * (1 - enough / total)) / 1e6))
+
+
+def _floor(percent: float) -> float:
+    """Cut to four decimals, never up: rounding must not make a disk look fuller than its threshold."""
+    return math.floor(percent * 1e4) / 1e4
 
 
 def measure(stat: os.statvfs_result, fstab_writable: bool) -> Measurement:
@@ -122,7 +144,7 @@ def measure(stat: os.statvfs_result, fstab_writable: bool) -> Measurement:
     values: dict[str, float] = {"total": total, "available": available, "reserved": free - available}
     missing = {}
     if used + available > 0:
-        values["used_percent"] = round(100 * used / (used + available), 2)
+        values["used_percent"] = _floor(100 * used / (used + available))
     else:
         missing["used_percent"] = "the file system has no size"
     if stat.f_files:
@@ -136,9 +158,6 @@ def measure(stat: os.statvfs_result, fstab_writable: bool) -> Measurement:
 
 def expected_writable(mount: str, fstab: str = "/etc/fstab") -> bool:
     """Tell whether fstab mounts this for writing; False where it does not mention it."""
-    try:
-        lines = Path(fstab).read_text().splitlines()
-    except OSError:
-        return False
+    lines = read(Path(fstab)).splitlines()
     entries = [line.split() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    return any(len(e) > 3 and e[1] == mount and "ro" not in e[3].split(",") for e in entries)
+    return any(len(e) > 3 and unescape(e[1]) == mount and "ro" not in e[3].split(",") for e in entries)

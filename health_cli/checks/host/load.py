@@ -11,7 +11,7 @@ from health_cli.core.result import Result
 METRICS = (
     metric(
         "load15_per_cpu", warning="2", critical="5",
-        hint="See what runs or waits for disks: top, then ps -eo stat,comm | grep '^[RD]'.",
+        hint="See what runs (R) or waits for a disk (D): ps -eo stat,pid,comm --sort=-stat",
         help="The 15-minute load divided by the host's CPUs. 2: kube-prometheus' NodeSystemSaturation, "
         "5: Checkmk's cpu_loads.",
     ),

@@ -12,7 +12,7 @@ from health_cli.core.metric import Metric, metric
 from health_cli.core.result import Result
 from health_cli.core.units import humanize
 
-_HINT = "See what uses it: ps aux --sort=-rss | head. Restart what leaks, or give the machine more."
+_HINT = "See what uses it: ps aux --sort=-rss. Restart what leaks, or give the machine more."
 
 METRICS = (
     metric(
@@ -36,8 +36,8 @@ class Memory(Check):
     """Memory left, counted as the kernel counts it: what caches hold can be had, so it is no use.
 
     In a container the host's figures say nothing about the limit at which processes are killed. Where a
-    cgroup (v1 or v2, or any group above it) has a limit below the host's memory, that limit is judged
-    instead.
+    cgroup (v1 or v2, or any group above it) has a limit below the host's memory, it is that limit of which
+    `available` and `total` speak, and its percentage is judged too: the tighter of both decides.
     """
 
     name: str = "host.memory"
@@ -57,19 +57,17 @@ class Memory(Check):
 
 
 def measure(total: int, available: int, limit: MemoryLimit | None, kills: int | None) -> Measurement:
-    """Put the host's and the cgroup's figures side by side; the tighter one is judged."""
+    """Put the host's and the cgroup's figures side by side."""
     facts = {"scope": "host", "host_total": total, "host_available": available}
     missing = {} if kills is not None else {"oom_kills": "this kernel does not count them"}
     values: dict[str, float] = {} if kills is None else {"oom_kills": kills}
-    if limit is None or limit.limit >= total:
-        values |= {"used_percent": round(100 * (total - available) / total, 2)}
-        values |= {"available": available, "total": total}
+    values["used_percent"] = round(100 * (total - available) / total, 2)
+    if limit is None or limit.limit >= total or not limit.limit:
         missing["cgroup_used_percent"] = "no cgroup limit binds"
-        return Measurement(values=values, missing=missing, facts=facts)
+        return Measurement(values=values | {"available": available, "total": total}, missing=missing, facts=facts)
+    values["cgroup_used_percent"] = round(100 * limit.used / limit.limit, 2)
     left = min(available, max(0, limit.limit - limit.used))
-    values |= {"cgroup_used_percent": round(100 * limit.used / limit.limit, 2)}
     values |= {"available": left, "total": limit.limit}
-    missing["used_percent"] = "a cgroup limit binds first"
     return Measurement(values=values, missing=missing, facts=facts | {"scope": "cgroup", "cgroup": limit.path})
 
 

@@ -3,11 +3,14 @@
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from health_cli.checks.host.procfs import read, unescape
 
 # Pseudo file systems: node_exporter's list of ignored types, and a few that came later.
 PSEUDO = frozenset(
@@ -16,8 +19,11 @@ PSEUDO = frozenset(
     "rpc_pipefs securityfs selinuxfs squashfs sysfs tmpfs tracefs".split()
 )
 # A server that hangs would hang statvfs with it, in a sleep that no signal ends: watched when asked for.
-NETWORK = frozenset("nfs nfs4 cifs smb3 smbfs ceph glusterfs 9p afs lustre fuse.sshfs fuse.s3fs fuse.rclone".split())
-_IGNORED = re.compile(r"^/(dev|proc|sys|snap|run/credentials|var/lib/docker|var/lib/containers/storage)($|/)")
+NETWORK = frozenset(
+    "nfs nfs4 cifs smb3 smbfs ceph glusterfs 9p afs lustre fuse.sshfs fuse.s3fs fuse.rclone "
+    "fuse.glusterfs fuse.ceph fuse.ceph-fuse".split()
+)
+_IGNORED = re.compile("^/((dev|proc|sys|snap)($|/)|(run/credentials|var/lib/docker|var/lib/containers/storage)/.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +36,16 @@ class Mount:
 
 
 def watched(mountinfo: str = "/proc/self/mountinfo") -> list[str]:
-    """Return the mount points to watch: each real, local file system that we can reach once, `/` always."""
+    """Return the mount points to watch: each real, local file system that we can reach once.
+
+    `/` always, and the folder of temporary files even where it lies in memory: uploads end when it is full.
+    """
     points: dict[str, str] = {}
     for mount in _mounts(mountinfo):
         real = mount.kind not in PSEUDO | NETWORK | {"overlay"} and not _IGNORED.match(mount.point)
-        if (mount.point == "/" or real) and os.path.isdir(mount.point):
-            shortest = min(mount.point, points.get(mount.device, mount.point), key=len)
-            points[mount.device] = shortest
+        always = mount.point in {"/", tempfile.gettempdir()}
+        if (always or real) and os.path.isdir(mount.point):
+            points[mount.device] = min(mount.point, points.get(mount.device, mount.point), key=len)
     return sorted({"/", *points.values()})
 
 
@@ -45,12 +54,9 @@ def _mounts(mountinfo: str) -> Iterator[Mount]:
     if sys.platform != "linux":
         yield from (Mount(p.device, p.mountpoint, p.fstype) for p in psutil.disk_partitions(all=False))
         return
-    for line in Path(mountinfo).read_text().splitlines():
+    for line in read(Path(mountinfo)).splitlines():
         before, _, after = line.partition(" - ")
-        fields = before.split()
-        yield Mount(fields[2], _unescape(fields[4]), after.split()[0])
-
-
-def _unescape(text: str) -> str:
-    r"""Turn the kernel's octal escapes (`\040` for a blank) back into characters."""
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
+        fields, (kind, source, _) = before.split(), after.split(" ", 2)
+        # The datasets of a ZFS pool share its room; each has a device number of its own.
+        device = f"zfs {source.partition('/')[0]}" if kind == "zfs" else fields[2]
+        yield Mount(device, unescape(fields[4]), kind)

@@ -15,7 +15,7 @@ METRICS = (
     metric("zombies", help="Processes that ended and that their parent has not taken note of."),
     metric(
         "open_files_percent", "%", warning="70", critical="90",
-        hint="Find who holds them: ls /proc/*/fd 2>/dev/null | wc -l by process; or raise fs.file-max.",
+        hint="Find who holds them with lsof, or raise fs.file-max.",
         help="Open files of the kernel's maximum (fs.file-max). 70 and 90: node-mixin.",
     ),
     metric("open_files", help="Open files of the whole kernel."),

@@ -63,7 +63,7 @@ class Swap(Check):
                     summary=f"swapping, {used:.0f} % used",
                     message=f"Swap is {used:.1f} % used (more than {self.busy_percent:g} %) and being read at "
                     f"{humanize(rate, 'B')} a second",
-                    hint="Memory is short: see host.memory, and what grew: ps aux --sort=-rss | head.",
+                    hint="Memory is short: see host.memory, and what grew: ps aux --sort=-rss",
                 )
             )
         total = humanize(measurement.values["total"], "B")

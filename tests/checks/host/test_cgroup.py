@@ -20,6 +20,12 @@ OTHERS = (
 )
 
 
+def cpus_of(proc: str) -> float | None:
+    """The CPUs of the tightest quota."""
+    found = cpu_limit(proc)
+    return found.cpus if found else None
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     return Tree(tmp_path)
@@ -57,7 +63,7 @@ def test_v2_max_everywhere_is_no_limit(tree: Tree) -> None:
     tree.write(cgroup="0::/a/b\n", mountinfo=V2_MOUNT)
     tree.group("a", v2("max", 1)).group("a/b", {**v2("max", 1), "cpu.max": "max 100000"})
     assert memory_limit(tree.proc) is None
-    assert cpu_limit(tree.proc) is None
+    assert cpus_of(tree.proc) is None
 
 
 def test_v2_in_a_cgroup_namespace_the_files_are_at_the_mount_point(tree: Tree) -> None:
@@ -66,7 +72,7 @@ def test_v2_in_a_cgroup_namespace_the_files_are_at_the_mount_point(tree: Tree) -
     found = memory_limit(tree.proc)
     assert found is not None
     assert (found.limit, found.path) == (64 * MIB, str(tree.mounted("")).rstrip("/"))
-    assert cpu_limit(tree.proc) == 1.5
+    assert cpus_of(tree.proc) == 1.5
 
 
 def test_a_container_that_sees_the_hosts_path_but_only_its_own_group(tree: Tree) -> None:
@@ -136,32 +142,32 @@ def test_hybrid_reads_memory_where_the_controller_is(tree: Tree) -> None:
     found = memory_limit(tree.proc)
     assert found is not None
     assert found.path == str(tree.mounted("memory/shop"))
-    assert cpu_limit(tree.proc) == 0.5
+    assert cpus_of(tree.proc) == 0.5
 
 
 def test_the_cpuset_controller_is_not_taken_for_the_cpu_controller(tree: Tree) -> None:
     tree.write(cgroup="3:cpuset:/shop\n", mountinfo=V1_CPUSET)
     tree.group("cpuset/shop", {"cpu.cfs_quota_us": 50000, "cpu.cfs_period_us": 100000})
-    assert cpu_limit(tree.proc) is None
+    assert cpus_of(tree.proc) is None
 
 
 @pytest.mark.parametrize(("quota", "cpus"), [("200000 100000", 2.0), ("5000 10000", 0.5), ("max 100000", None)])
 def test_v2_cpu_quota(tree: Tree, quota: str, cpus: float | None) -> None:
     tree.write(cgroup="0::/shop\n", mountinfo=V2_MOUNT).group("shop", {"cpu.max": quota})
-    assert cpu_limit(tree.proc) == cpus
+    assert cpus_of(tree.proc) == cpus
 
 
 def test_v2_the_tightest_cpu_quota_is_on_a_parent(tree: Tree) -> None:
     tree.write(cgroup="0::/a/b/c\n", mountinfo=V2_MOUNT).group("a", {"cpu.max": "100000 100000"})
     tree.group("a/b", {"cpu.max": "max 100000"}).group("a/b/c", {"cpu.max": "400000 100000"})
-    assert cpu_limit(tree.proc) == 1.0
+    assert cpus_of(tree.proc) == 1.0
 
 
 @pytest.mark.parametrize(("quota", "cpus"), [(-1, None), (25000, 0.25), (400000, 4.0)])
 def test_v1_cpu_quota_of_minus_one_is_none(tree: Tree, quota: int, cpus: float | None) -> None:
     tree.write(cgroup="2:cpu,cpuacct:/shop\n", mountinfo=V1_CPU)
     tree.group("cpu,cpuacct/shop", {"cpu.cfs_quota_us": quota, "cpu.cfs_period_us": 100000})
-    assert cpu_limit(tree.proc) == cpus
+    assert cpus_of(tree.proc) == cpus
 
 
 def test_use_is_never_negative(tree: Tree) -> None:
@@ -197,7 +203,7 @@ def test_a_path_whose_folder_is_gone_falls_back_to_the_mount_point(tree: Tree) -
 
 def test_no_proc_at_all_is_no_limit(tmp_path: Path) -> None:
     assert memory_limit(str(tmp_path)) is None
-    assert cpu_limit(str(tmp_path)) is None
+    assert cpus_of(str(tmp_path)) is None
 
 
 def test_a_proc_without_mounted_hierarchies_is_no_limit(tree: Tree) -> None:
@@ -238,4 +244,4 @@ def test_the_real_proc_can_be_read() -> None:
     found = memory_limit()
     assert found is None or 0 <= found.used <= found.limit * 2
     quota = cpu_limit()
-    assert quota is None or quota > 0
+    assert quota is None or quota.cpus > 0

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from health_cli.checks.host.cpu import Cpu, measure
+from health_cli.checks.host.cgroup import CpuLimit
+from health_cli.checks.host.cpu import Cpu, measure, measure_quota
 from health_cli.core.metric import metric
 from health_cli.core.status import Status
 from health_cli.testing import run_check
@@ -34,29 +35,46 @@ def later(**changes: float) -> dict[str, float]:
     ids=["all", "none", "quarter", "iowait", "steal", "every-kind", "guest-is-in-user", "iowait-goes-back"],
 )
 def test_time_between_the_readings(changes: dict[str, float], used: float, iowait: float, steal: float) -> None:
-    values = measure(FIRST, later(**changes), None).values
+    values = measure(FIRST, later(**changes)).values
     assert (values["used_percent"], values["iowait_percent"], values["steal_percent"]) == (used, iowait, steal)
 
 
 def test_no_time_between_the_readings_is_null_not_zero() -> None:
-    result = Cpu().judge(measure(FIRST, FIRST, 2.0))
+    result = Cpu().judge(measure(FIRST, FIRST))
     values = {item.name: (item.value, item.reason) for item in result.metrics}
     assert values["used_percent"] == (None, "no time passed in the sample")
     assert values["iowait_percent"][0] is None
-    assert values["cgroup_cpus"] == (2.0, "")
     assert result.status is Status.HEALTHY
 
 
 def test_a_system_without_iowait_and_steal_says_so() -> None:
-    measurement = measure({"user": 1.0, "system": 1.0, "idle": 1.0}, {"user": 2.0, "system": 1.0, "idle": 2.0}, None)
+    measurement = measure({"user": 1.0, "system": 1.0, "idle": 1.0}, {"user": 2.0, "system": 1.0, "idle": 2.0})
     assert measurement.values == {"used_percent": 50.0}
-    assert set(measurement.missing) == {"iowait_percent", "steal_percent", "cgroup_cpus"}
+    assert set(measurement.missing) == {"iowait_percent", "steal_percent"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (None, None, {}),
+        (CpuLimit(cpus=0.5, used=10.0), CpuLimit(cpus=0.5, used=10.5), {"cgroup_cpus": 0.5, "cgroup_used_percent": 50}),
+        (CpuLimit(cpus=2.0, used=None), CpuLimit(cpus=2.0, used=None), {"cgroup_cpus": 2.0}),
+        (None, CpuLimit(cpus=2.0, used=1.0), {"cgroup_cpus": 2.0}),
+    ],
+    ids=["no quota", "half of it", "no figures", "just set"],
+)
+def test_the_quota_is_what_the_use_is_a_part_of(
+    before: CpuLimit | None, after: CpuLimit | None, expected: dict[str, float]
+) -> None:
+    values, missing = measure_quota(before, after, 2.0)
+    assert values == expected
+    assert set(values) | set(missing) == {"cgroup_cpus", "cgroup_used_percent"}
 
 
 def test_a_threshold_that_the_user_sets_is_judged() -> None:
     strict = Cpu(metrics=(metric("used_percent", "%", warning="50", critical="90"),))
-    assert strict.judge(measure(FIRST, later(user=3, idle=1), None)).status is Status.WARNING
-    assert Cpu().judge(measure(FIRST, later(user=3, idle=1), None)).status is Status.HEALTHY
+    assert strict.judge(measure(FIRST, later(user=3, idle=1))).status is Status.WARNING
+    assert Cpu().judge(measure(FIRST, later(user=3, idle=1))).status is Status.HEALTHY
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_reserved_blocks_are_neither_used_nor_available() -> None:
     found = values(result)
     assert (found["total"], found["available"], found["reserved"]) == (270_553_174_016, 85_027_766_272, 161_608_880_128)
     used = 270_553_174_016 - 85_027_766_272 - 161_608_880_128
-    assert found["used_percent"] == round(100 * used / (used + 85_027_766_272), 2)
+    assert found["used_percent"] == pytest.approx(100 * used / (used + 85_027_766_272), abs=1e-4)
 
 
 def test_the_real_root_agrees_with_df() -> None:

@@ -60,9 +60,15 @@ def test_a_container_on_a_large_host_is_judged_by_its_own_limit(used: int, statu
     assert result.status is status
     assert values(result)["total"] == 512 * MIB
     assert values(result)["available"] == (512 - used) * MIB
-    assert values(result)["used_percent"] is None
+    assert values(result)["used_percent"] == 6.25, "the host's own"
     assert result.data["scope"] == "cgroup"
     assert (result.data["host_total"], result.data["host_available"]) == (64 * GIB, 60 * GIB)
+
+
+def test_a_full_host_is_seen_from_a_container_with_room() -> None:
+    result = judged(1 * GIB, limited(512 * MIB, 100 * MIB))
+    assert result.status is Status.CRITICAL
+    assert result.message.startswith("used_percent is 98.4 %")
 
 
 def test_the_summary_says_that_it_is_the_limit_of_a_group() -> None:
