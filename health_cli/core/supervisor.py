@@ -135,11 +135,14 @@ class Supervisor:
     def _judge_workers(self) -> None:
         """End the workers that are through, dead or stuck, and draw the consequences."""
         for worker in list(self._workers):
-            if worker.done:
-                self._remove(worker)
-            elif verdict := worker.death() or self._stuck(worker):
-                self._remove(worker)
+            verdict = "" if worker.done else worker.death() or self._stuck(worker)
+            if not worker.done and not verdict:
+                continue
+            self._remove(worker)  # reads what it had still to say: it may have been done after all
+            if not worker.done:
                 self._replace(worker, verdict)
+            elif worker.only is None:  # a result can be lost when a check writes into the pipe
+                self._alone.update(item.name for item in self.outcome.open())
 
     def _stuck(self, worker: Worker) -> str:
         """Say how a worker is stuck, or nothing."""
@@ -176,16 +179,17 @@ class Supervisor:
         name = worker.only or ""
         limit = self.outcome.planned[name].timeout
         if verdict == "timeout":
-            self.outcome.results[name] = timed_out(name, limit)
-            return
-        self.outcome.results[name] = Result(
-            name=name,
-            status=Status.UNKNOWN,
-            summary="crashed the process",
-            message=f"The check ended its process: the worker {verdict}.",
-            hint="This is a fault of the check or of a driver in C that it uses; the others ran apart.",
-            kind=Kind.CRASHED,
-        )
+            result = timed_out(name, limit)
+        else:
+            result = Result(
+                name=name,
+                status=Status.UNKNOWN,
+                summary="crashed the process",
+                message=f"The check ended its process: the worker {verdict}.",
+                hint="This is a fault of the check or of a driver in C that it uses; the others ran apart.",
+                kind=Kind.CRASHED,
+            )
+        self.outcome.results.setdefault(name, result)
 
     def _report_plugins(self, verdict: str) -> None:
         self.outcome.results[PLUGINS] = Result(
