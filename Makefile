@@ -44,7 +44,7 @@ docs: .venv/ready
 	.venv/bin/python docs/reference.py
 
 packages:
-	@./tests/packages.sh
+	@PYTHON="$(PYTHON)" ./tests/packages.sh
 
 .venv-demo/ready: $(SOURCES)
 	$(PYTHON) -m venv --clear .venv-demo || { echo "Install the venv module: apt-get install python3-venv"; exit 1; }

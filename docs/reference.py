@@ -15,7 +15,7 @@ from health_cli.checks.cache.local import LocalCache
 from health_cli.checks.cache.memcached import Memcached
 from health_cli.checks.cache.redis import Redis
 from health_cli.checks.database.mysql import MySQL
-from health_cli.checks.database.other import OtherDatabase
+from health_cli.checks.database.other import NoEngine, OtherDatabase
 from health_cli.checks.database.postgresql import PostgreSQL
 from health_cli.checks.database.sqlite import SQLite
 from health_cli.checks.host.cpu import Cpu
@@ -35,6 +35,7 @@ PAGES: Mapping[str, Check] = {
     "database-mysql": MySQL(name="database:default"),
     "database-postgresql": PostgreSQL(name="database:default"),
     "database-sqlite": SQLite(name="database:default"),
+    "database-no-engine": NoEngine(name="database:default"),
     "database-other": OtherDatabase(name="database:default"),
     "cache-redis": Redis(name="cache:default"),
     "cache-memcached": Memcached(name="cache:default"),

@@ -18,6 +18,11 @@ for pair in "${needed[@]}"; do
         missing+=("${pair##*:}")
     fi
 done
+# Debian's own Python comes without its headers, which the MySQL driver is built with, and without venv.
+python=${PYTHON:-python3}
+"$python" -c 'import os, sysconfig; os.stat(sysconfig.get_paths()["include"] + "/Python.h")' 2>/dev/null ||
+    missing+=(python3-dev)
+"$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if ! command -v apt-get >/dev/null; then

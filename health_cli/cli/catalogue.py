@@ -1,7 +1,6 @@
 """`health list`: what would run, with every threshold, where each comes from, and what is missing for it."""
 
 import json
-import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -9,14 +8,17 @@ from typing import Any
 
 import click
 
-from health_cli.cli.interrupt import Interrupt
+from health_cli.cli.failure import plain
 from health_cli.cli.options import django_options, project_options, request_of, threshold_options
 from health_cli.cli.output import write
+from health_cli.cli.surroundings import Surroundings
 from health_cli.config.load import Catalogue, catalogue
 from health_cli.config.thresholds import DEFAULT
+from health_cli.core.assembly import safe
 from health_cli.core.check import Check
 from health_cli.core.errors import ConfigError
 from health_cli.core.metric import Metric
+from health_cli.core.redaction import Redactor
 from health_cli.core.registry import origin
 
 
@@ -29,21 +31,21 @@ from health_cli.core.registry import origin
 @project_options
 @django_options
 @click.pass_obj
-def command(interrupt: Interrupt, /, **values: Any) -> int:
+def command(around: Surroundings, /, **values: Any) -> int:
     """Show what would run: every check, its thresholds and where they come from.
 
     Nothing is contacted. A threshold that is not the default is followed by the
     place that it comes from: setting, the environment variable, or the option.
     """
-    interrupt.release()
+    around.interrupt.release()
     try:
         found = catalogue(request_of(values))
     except ConfigError as error:
-        raise click.UsageError(f"{error.message}\n{error.hint}") from None
+        raise plain(error) from None
     if values["format_name"] == "json":
-        write(sys.stdout, json.dumps([_row(check, found) for check in found.chosen], indent=2) + "\n")
+        write(around.out, json.dumps([_row(check, found) for check in found.chosen], indent=2) + "\n")
     else:
-        write(sys.stdout, "\n".join(_table(found, verbose=bool(values["verbose"]))) + "\n")
+        write(around.out, "\n".join(_table(found, verbose=bool(values["verbose"]))) + "\n")
     return 3 if found.results else 0
 
 
@@ -90,7 +92,8 @@ def _table(found: Catalogue, *, verbose: bool) -> Iterator[str]:
     for check in found.chosen:
         if missing_for(check):
             yield from ("", f"{check.name}: the driver is not installed.", f"-> {missing_for(check)}")
-    for result in found.results:
+    redactor = Redactor(found.secrets)
+    for result in (safe(result, redactor) for result in found.results):
         yield from ("", f"{result.name}: {result.message}", f"-> {result.hint}")
 
 

@@ -5,12 +5,13 @@ as a warning. In a format for machines they are a valid document too, never a ba
 """
 
 import os
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 
-from health_cli.cli.interrupt import Interrupt
-from health_cli.cli.output import keep_open, write
+from health_cli.cli.output import Undelivered, keep_open, write
+from health_cli.cli.surroundings import Surroundings
 from health_cli.core.guard import Crash, attempt
 
 USAGE = 3
@@ -19,33 +20,40 @@ USAGE = 3
 def main(argv: Sequence[str] | None = None, prog: str = "health") -> None:
     """Run the command line in this process and end the process with the verdict's exit code."""
     keep_open()
-    interrupt = Interrupt()
-    interrupt.catch()
+    around = Surroundings()
+    around.interrupt.catch()
     words = list(sys.argv[1:] if argv is None else argv)
-    outcome = attempt(lambda: call(words, prog, interrupt))
-    code = _our_fault(outcome, words) if isinstance(outcome, Crash) else outcome
-    for stream in (sys.stdout, sys.stderr):
-        write(stream, "")
+    outcome = attempt(lambda: call(words, prog, around))
+    code = _our_fault(outcome, words, around) if isinstance(outcome, Crash) else outcome
     os._exit(code)  # every thread of ours is a daemon; the interpreter's own farewell takes 10 ms
 
 
-def call(argv: list[str], prog: str, interrupt: Interrupt | None = None) -> int:
+def call(argv: list[str], prog: str, around: Surroundings) -> int:
     """Run the command line and return its exit code; nothing of click's gets out."""
     click = import_module("click")
     group = import_module("health_cli.cli.group").health
     try:
-        code = group.main(args=argv, prog_name=prog, standalone_mode=False, obj=interrupt or Interrupt())
+        code = group.main(args=argv, prog_name=prog, standalone_mode=False, obj=around)
     except click.ClickException as error:
-        return _bad_usage(error.format_message(), _usage(error), argv)
+        return _bad_usage(error.format_message(), _usage(error), argv, around)
     except click.Abort:
         return 130
     return code if isinstance(code, int) else 0
 
 
-def _our_fault(crash: Crash, argv: Sequence[str]) -> int:
+def _our_fault(crash: Crash, argv: Sequence[str], around: Surroundings) -> int:
     """Say that health-cli itself failed. That is unknown, never one of the codes that Python would give."""
+    if isinstance(crash.error, Undelivered):
+        return _last_words(str(crash.error.strerror))
     text = f"health-cli itself crashed: {crash.name}: {crash.text} (in {crash.place})"
-    return _bad_usage(text, "Please report this, with what was called.", argv)
+    told = attempt(lambda: _bad_usage(text, "Please report this, with what was called.", argv, around))
+    return _last_words(text) if isinstance(told, Crash) else told
+
+
+def _last_words(text: str) -> int:
+    """Say it on standard error, if that can be written."""
+    attempt(lambda: write(sys.stderr, f"Error: {text}\n"))
+    return USAGE
 
 
 def _usage(error: Exception) -> str:
@@ -54,23 +62,26 @@ def _usage(error: Exception) -> str:
     return f"Try '{context.command_path} --help'." if context else "Try 'health --help'."
 
 
-def _bad_usage(message: str, hint: str, argv: Sequence[str]) -> int:
+def _bad_usage(message: str, hint: str, argv: Sequence[str], around: Surroundings) -> int:
     """Say what is wrong: to people on standard error, to machines as a document of their format."""
-    name = asked_format(argv, os.environ)
-    if name in {"", "table"}:
-        write(sys.stderr, f"Error: {message}\n{hint}\n")
+    name = asked(argv, "f", "format") or os.environ.get("HEALTH_FORMAT", "")
+    output = asked(argv, "o", "output")
+    if name in {"", "table"} and not output:
+        write(around.err, f"Error: {message}\n{hint}\n")
         return USAGE
     failure = import_module("health_cli.cli.failure")
-    return int(failure.show(message, hint, name))
+    return int(failure.show(message, hint, name or "table", output, around))
 
 
-def asked_format(argv: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Return the format that a command line asks for, even one that can't be parsed."""
+def asked(argv: Sequence[str], letter: str, name: str) -> str:
+    """Return the value of an option in a command line, even in one that can't be parsed."""
+    short = re.compile(rf"-[qv]*{letter}=?(.*)", re.DOTALL)
     for position, word in enumerate(argv):
-        if word in {"-f", "--format"}:
-            return argv[position + 1] if position + 1 < len(argv) else ""
-        if word.startswith("--format="):
+        if word.startswith(f"--{name}="):
             return word.partition("=")[2]
-        if word.startswith("-f") and not word.startswith("--"):
-            return word[2:].removeprefix("=")
-    return environ.get("HEALTH_FORMAT", "")
+        found = short.fullmatch(word)
+        if word == f"--{name}" or (found and not found[1]):
+            return argv[position + 1] if position + 1 < len(argv) else ""
+        if found:
+            return found[1]
+    return ""

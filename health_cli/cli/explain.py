@@ -1,6 +1,5 @@
 """`health explain NAME`: the manual page of a check, with its metrics, thresholds and options."""
 
-import sys
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -8,9 +7,10 @@ from typing import Any
 import click
 
 from health_cli.cli.catalogue import missing_for
-from health_cli.cli.interrupt import Interrupt
+from health_cli.cli.failure import plain
 from health_cli.cli.options import django_options, project_options, request_of
 from health_cli.cli.output import write
+from health_cli.cli.surroundings import Surroundings
 from health_cli.config.load import catalogue
 from health_cli.config.options import options_of
 from health_cli.core.check import Check
@@ -26,22 +26,23 @@ WIDTH = 80
 @project_options
 @django_options
 @click.pass_obj
-def command(interrupt: Interrupt, /, **values: Any) -> int:
+def command(around: Surroundings, /, **values: Any) -> int:
     """Explain a check: what it looks at, its metrics, thresholds, options and grants.
 
     NAME is a check's name as 'health list' shows it, or a pattern: the first match is explained.
     """
-    interrupt.release()
+    around.interrupt.release()
     name = values.pop("name")
     try:
         found = catalogue(request_of({**values, "patterns": (name,)}))
         check, *others = found.chosen
     except ConfigError as error:
-        raise click.UsageError(f"{error.message}\n{error.hint}") from None
+        raise plain(error) from None
     lines = list(page(check))
+    others = [other for other in others if type(other) is type(check)]
     if others:
         lines += ["", "The same page serves " + ", ".join(other.name for other in others[:8]) + "."]
-    write(sys.stdout, "\n".join(lines) + "\n")
+    write(around.out, "\n".join(lines) + "\n")
     return 0
 
 

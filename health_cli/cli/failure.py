@@ -1,11 +1,17 @@
 """A report about a run that could not begin: what was asked for makes no sense."""
 
-import sys
+import os
+
+import click
 
 from health_cli import __version__
-from health_cli.cli.output import write
-from health_cli.core.assembly import Stamp
+from health_cli.cli.output import write, write_file
+from health_cli.cli.surroundings import Surroundings
+from health_cli.config.source import environment_secrets
+from health_cli.core.assembly import Stamp, safe_text
 from health_cli.core.errors import ConfigError
+from health_cli.core.guard import Crash, attempt
+from health_cli.core.redaction import Redactor
 from health_cli.core.report import Report
 from health_cli.core.result import SETUP, failed
 from health_cli.formatters import Style, load
@@ -13,16 +19,27 @@ from health_cli.formatters import Style, load
 
 def report(error: ConfigError) -> Report:
     """Return a report of one unknown result that says what is wrong."""
-    return Stamp(__version__).finish([failed(SETUP, error)])
+    secrets = error.secrets | environment_secrets(os.environ)
+    return Stamp(__version__).finish([failed(SETUP, error)], secrets=secrets)
 
 
-def show(message: str, hint: str, format_name: str) -> int:
-    """Print such a report in a format, an unknown one as plain text; return the exit code."""
+def show(message: str, hint: str, format_name: str, output: str, around: Surroundings) -> int:
+    """Give such a report in a format, to a file where one was asked for; return the exit code.
+
+    Where the format or the file is what is wrong, it is said in plain text.
+    """
     failure = report(ConfigError(message, hint=hint))
-    try:
-        text = load(format_name)(failure, Style())
-    except ConfigError:  # the format itself is what is wrong
-        write(sys.stderr, f"Error: {message}\n{hint}\n")
-    else:
-        write(sys.stdout, text)
+    text = attempt(lambda: load(format_name)(failure, Style()))
+    if isinstance(text, Crash):
+        write(around.err, f"Error: {message}\n{hint}\n")
+    elif not output:
+        write(around.out, text)
+    elif isinstance(attempt(lambda: write_file(output, text)), Crash) or format_name != "nagios":
+        write(around.err, f"Error: {message}\n{hint}\n")
     return failure.exit_code
+
+
+def plain(error: ConfigError) -> click.UsageError:
+    """Return what click says about wrong settings, with every secret masked."""
+    redactor = Redactor(error.secrets | environment_secrets(os.environ))
+    return click.UsageError(safe_text(f"{error.message}\n{error.hint}", redactor))

@@ -29,16 +29,20 @@ class HealthGroup(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `run` in front where no subcommand stands there."""
+        """Put the subcommand in front of its options, `run` where none is named."""
         own = {"-h", "--help", "-V", "--version"}
         if not args or (args[0].startswith("-") and args[0] not in own):
-            args = ["run", *args]
+            named = next((word for word in args if word in COMMANDS), None)
+            if named:
+                args = list(args)
+                args.remove(named)
+            args = [named or "run", *args]
         return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the subcommand; a word that is none may be a pattern of `run`."""
+        """Find the subcommand; for a word that is none, say how to run checks of that name."""
         if args[0] not in COMMANDS:
             raise click.UsageError(
                 f"There is no command '{args[0]}'{nearest(args[0], COMMANDS)}. "

@@ -1,8 +1,10 @@
-"""Interrupt: remembers SIGINT and SIGTERM, so that a run ends with what is known instead of dying."""
+"""Interrupt: remembers the signals that end a program, so that a run ends with what is known instead."""
 
 import signal
 import threading
 from types import FrameType
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupt:
@@ -13,10 +15,10 @@ class Interrupt:
         self.signal: int | None = None
 
     def catch(self) -> None:
-        """Take both signals from now on, where that is possible: in the main thread."""
+        """Take the signals from now on, where that is possible: in the main thread."""
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self._came)
-            signal.signal(signal.SIGTERM, self._came)
+            for number in ENDING:
+                signal.signal(number, self._came)
 
     def _came(self, number: int, frame: FrameType | None) -> None:
         self.signal = self.signal or number
@@ -25,4 +27,5 @@ class Interrupt:
         """Give the signals their usual meaning back, for commands that may simply die."""
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            for number in set(ENDING) - {signal.SIGINT}:
+                signal.signal(number, signal.SIG_DFL)

@@ -1,6 +1,7 @@
 """Output: writes text without ever hanging, whoever is or is not reading."""
 
 import contextlib
+import errno
 import io
 import os
 import select
@@ -8,7 +9,7 @@ import sys
 import time
 from typing import TextIO
 
-PATIENCE = 0.2  # seconds to wait for a reader whose pipe is full
+PATIENCE = 0.2  # seconds to wait, at the least, for a reader whose pipe is full
 PIPE_BUF = 512  # bytes that a ready pipe takes without blocking, on every POSIX system
 
 
@@ -25,10 +26,10 @@ def keep_open() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
-def write(stream: TextIO | None, text: str) -> None:
-    """Write text to a stream. A reader that went away or does not read is no error; a full disk is.
+def write(stream: TextIO | None, text: str, patience: float = PATIENCE) -> None:
+    """Write text to a stream. A reader that went away is no error.
 
-    Undelivered where the system refuses the bytes.
+    Undelivered where the disk is full, or a reader takes nothing for longer than `patience` seconds in all.
     """
     if stream is None:
         return
@@ -41,20 +42,25 @@ def write(stream: TextIO | None, text: str) -> None:
     except (OSError, ValueError):  # closed, by us or by whoever started us
         return
     encoding = stream.encoding or "utf-8"
-    _write_bytes(fd, text.encode(encoding, errors="backslashreplace"))
+    _write_bytes(fd, text.encode(encoding, errors="backslashreplace"), time.monotonic() + patience)
 
 
-def _write_bytes(fd: int, data: bytes) -> None:
+def _write_bytes(fd: int, data: bytes, until: float) -> None:
     """Write in pieces that never block, and give up on a pipe that stays full."""
     poller = select.poll()
     try:
         poller.register(fd, select.POLLOUT)
-        while data and (ready := poller.poll(PATIENCE * 1000)):
+        while data:
+            ready = poller.poll(max(0.0, until - time.monotonic()) * 1000)
+            if not ready:
+                raise Undelivered(errno.EAGAIN, "standard output can't be written: nobody reads it")
             if ready[0][1] & select.POLLNVAL:
                 return
             data = data[os.write(fd, data[:PIPE_BUF]) :]
     except BrokenPipeError:
         return
+    except Undelivered:
+        raise
     except OSError as error:
         raise Undelivered(error.errno, f"standard output can't be written: {error.strerror}") from error
 
@@ -62,8 +68,14 @@ def _write_bytes(fd: int, data: bytes) -> None:
 def write_file(path: str, text: str) -> None:
     """Write a file that is whole or not there: a temporary name beside it, fsync, rename. Mode 0644.
 
-    OSError where the folder is missing, read-only or full.
+    A link is followed; what is no regular file, such as /dev/null, is written to as it is. OSError where
+    the folder is missing, read-only or full.
     """
+    path = os.path.realpath(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return
     temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.urandom(8).hex()}")
     try:
         with open(temporary, "x", encoding="utf-8") as file:
@@ -79,12 +91,12 @@ def write_file(path: str, text: str) -> None:
 
 
 def terminal_width() -> int:
-    """Return the columns of the terminal: COLUMNS where it is set, 80 where there is no terminal."""
+    """Return the columns of the terminal: COLUMNS where it is set, 80 where there is no terminal, and at the least."""
     given = os.environ.get("COLUMNS", "")
-    if given.isdigit() and int(given) > 0:
-        return int(given)
+    if given.isdigit():
+        return max(80, int(given))
     try:
-        return os.get_terminal_size(1).columns or 80
+        return max(80, os.get_terminal_size(1).columns)
     except OSError:
         return 80
 

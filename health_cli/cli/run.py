@@ -1,15 +1,12 @@
 """`health run`: run the selected checks once, print the report, exit with the verdict."""
 
 import os
-import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
 from health_cli import __version__
-from health_cli.cli import failure
-from health_cli.cli.interrupt import Interrupt
 from health_cli.cli.options import (
     Deadline,
     django_options,
@@ -17,7 +14,8 @@ from health_cli.cli.options import (
     request_of,
     threshold_options,
 )
-from health_cli.cli.output import StatusLine, Undelivered, is_terminal, terminal_width, write, write_file
+from health_cli.cli.output import PATIENCE, StatusLine, Undelivered, is_terminal, terminal_width, write, write_file
+from health_cli.cli.surroundings import Surroundings
 from health_cli.config.request import Request
 from health_cli.core.assembly import Stamp
 from health_cli.core.errors import ConfigError
@@ -25,6 +23,7 @@ from health_cli.core.plan import Plan
 from health_cli.core.report import FailOn, Report, tally
 from health_cli.core.run import Limits, run
 from health_cli.core.status import Status
+from health_cli.core.supervisor import DEFAULT_DEADLINE
 from health_cli.formatters import BUILT_IN, Formatter, Style, load
 
 
@@ -45,7 +44,7 @@ from health_cli.formatters import BUILT_IN, Formatter, Style, load
     help=f"{', '.join(BUILT_IN)}.",
     show_default=True,
 )
-@click.option("-o", "--output", metavar="FILE", help="Write the report to a file, whole or not at all.")
+@click.option("-o", "--output", metavar="FILE", help="Write the report to a file (-: standard output).")
 @click.option(
     "-t",
     "--timeout",
@@ -67,21 +66,22 @@ from health_cli.formatters import BUILT_IN, Formatter, Style, load
 @project_options
 @django_options
 @click.pass_obj
-def command(interrupt: Interrupt, /, **values: Any) -> int:
+def command(around: Surroundings, /, **values: Any) -> int:
     """Run the checks once and exit with the verdict.
 
     PATTERN is a name (database:default), a subsystem (host) or a glob (*:default).
     """  # fmt: skip
     check_usage(values)
-    report, formatter = observe(Stamp(__version__), interrupt, values)
-    return deliver(report, formatter, values)
+    report, formatter = observe(around, Stamp(__version__), values)
+    patience = (values["timeout"] or (DEFAULT_DEADLINE,))[0] - report.duration
+    return deliver(around, report, formatter, values, patience=max(PATIENCE, patience))
 
 
 def check_usage(values: dict[str, Any]) -> None:
     """Refuse what makes no sense together; click reports it."""
     if values["quiet"] and values["format_name"] == "nagios":
         raise click.UsageError("--quiet does not go with --format nagios: a plugin always prints its line.")
-    output = values["output"]
+    values["output"] = output = None if values["output"] == "-" else values["output"]
     if output and not os.path.isdir(os.path.dirname(output) or "."):
         raise click.UsageError(f"--output {output}: there is no folder '{os.path.dirname(output)}'.")
     try:
@@ -97,16 +97,16 @@ def load_plan(request: Request, plugins: bool) -> Plan:
     return plan
 
 
-def observe(stamp: Stamp, interrupt: Interrupt, values: dict[str, Any]) -> tuple[Report, Formatter]:
+def observe(around: Surroundings, stamp: Stamp, values: dict[str, Any]) -> tuple[Report, Formatter]:
     """Run, and return the report with the formatter, which is loaded while the worker works."""
     request = request_of(values)
     timeout, cut_status = values["timeout"] or (None, Status.UNKNOWN)
-    line = StatusLine(is_terminal(sys.stdout) and is_terminal(sys.stderr), terminal_width())
+    line = StatusLine(is_terminal(around.out) and is_terminal(around.err), terminal_width())
     formatters: list[Formatter] = []
     outcome, isolation = run(
         lambda plugins: load_plan(request, plugins),
         Limits(timeout=timeout, cut_status=cut_status),
-        stop=lambda: interrupt.signal is not None,
+        stop=lambda: around.interrupt.signal is not None,
         watch=line.update,
         meanwhile=lambda: formatters.append(load(values["format_name"])),
     )
@@ -117,45 +117,47 @@ def observe(stamp: Stamp, interrupt: Interrupt, values: dict[str, Any]) -> tuple
         secrets=outcome.secrets,
         fail_on=fail_on or FailOn.WARNING,
         isolation=isolation,
-        interrupted=interrupt.signal,
+        interrupted=around.interrupt.signal,
         noise=outcome.noise,
     )
     return report, formatters[0]
 
 
-def deliver(report: Report, formatter: Formatter, values: dict[str, Any]) -> int:
-    """Write the report to where it belongs and return the exit code; what can't be delivered is no success."""
+def deliver(
+    around: Surroundings, report: Report, formatter: Formatter, values: dict[str, Any], *, patience: float
+) -> int:
+    """Write the report to where it belongs and return the exit code; what can't be delivered is no success.
+
+    A slow reader has `patience` seconds: what is left of the run's deadline.
+    """
     output = values["output"]
-    style = style_of(values, to_file=bool(output))
-    try:
-        text = formatter(report, style)
-    except ConfigError as error:  # two labels that are one, which only a formatter can see
-        report = failure.report(error)
-        text = formatter(report, style)
+    style = style_of(around, values, to_file=bool(output))
+    text = formatter(report, style)
     try:
         if output:
             write_file(output, text)
-            _tell(report, values)
+            _tell(around, report, values)
         elif not (values["quiet"] and report.status is Status.HEALTHY):
-            write(sys.stdout, text)
+            write(around.out, text, patience)
     except Undelivered as error:
-        write(sys.stderr, f"Error: {error.strerror}\n")
+        if values["format_name"] != "nagios":
+            write(around.err, f"Error: {error.strerror}\n")
         return report.exit_code or 3
     except OSError as error:
         raise click.ClickException(f"--output {output} can't be written: {error.strerror}.") from None
     return report.exit_code
 
 
-def _tell(report: Report, values: dict[str, Any]) -> None:
+def _tell(around: Surroundings, report: Report, values: dict[str, Any]) -> None:
     """Say on standard error that the report is in the file; Nagios and cron --quiet want silence."""
     if values["format_name"] != "nagios" and not values["quiet"]:
         what = f"{report.status.word} ({tally(report.counts)})"
-        write(sys.stderr, f"health: {what}, report in {values['output']}\n")
+        write(around.err, f"health: {what}, report in {values['output']}\n")
 
 
-def style_of(values: dict[str, Any], *, to_file: bool) -> Style:
+def style_of(around: Surroundings, values: dict[str, Any], *, to_file: bool) -> Style:
     """Return the style that the terminal, the environment and the options make."""
-    terminal = is_terminal(sys.stdout) and not to_file
+    terminal = is_terminal(around.out) and not to_file
     return Style(
         width=terminal_width() if terminal else 80,
         color=wants_color(terminal, values),

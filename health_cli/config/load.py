@@ -10,7 +10,7 @@ from health_cli.config.request import Request
 from health_cli.config.setting import HealthSetting, validate
 from health_cli.config.source import Source, environment_secrets, locate
 from health_cli.config.thresholds import Override, Sources, apply, overrides, refuse_lost
-from health_cli.config.verify import refuse_lost_patterns, refuse_one_label
+from health_cli.config.verify import refuse_lost_needs, refuse_lost_patterns, refuse_one_label
 from health_cli.core.check import Check, expand_needs
 from health_cli.core.errors import ConfigError
 from health_cli.core.plan import Plan
@@ -24,13 +24,14 @@ from health_cli.core.result import Result, subsystem_of
 class Catalogue:
     """The checks that the selection can mean, ready to run, and where their thresholds come from.
 
-    `chosen` are those selected; `results` tell of modules that could not be loaded.
+    `chosen` are those selected; `secrets` are the values to mask; `results` tell of modules that could not be loaded.
     """
 
     source: Source
     setting: HealthSetting
     chosen: tuple[Check, ...]
     places: Sources
+    secrets: frozenset[str]
     results: Sequence[Result] = ()
 
 
@@ -41,7 +42,7 @@ def load_plan(request: Request, plugins: bool = True) -> Plan:
         checks=found.chosen,
         needs=expand_needs(found.chosen, matches),
         results=found.results,
-        secrets=_secrets(found, request),
+        secrets=found.secrets,
         timeout=found.setting.TIMEOUT,
         fail_on=FailOn(found.setting.FAIL_ON),
         after_check=close_connections,
@@ -68,7 +69,7 @@ def _catalogue(request: Request, source: Source, plugins: bool) -> Catalogue:
     if problems:
         raise ConfigError.of(
             [f"{problem.message} {problem.hint}".strip() for problem in problems],
-            hint="'manage.py check' shows the same problems.",
+            hint="With health_cli in INSTALLED_APPS, 'manage.py check' finds them too.",
         )
     checks = builtin_checks(source, setting, request.patterns)
     results: list[Result] = []
@@ -82,9 +83,11 @@ def _catalogue(request: Request, source: Source, plugins: bool) -> Catalogue:
     refuse_lost([o for o in given if _can_judge(o, request, own_known)], ready, FAMILIES)
     if own_known and not request.patterns:
         refuse_lost_patterns(setting, ready, FAMILIES)
+        refuse_lost_needs(ready, FAMILIES)
     refuse_one_label(ready)
     chosen = _choose(ready, request, setting, results)
-    return Catalogue(source=source, setting=setting, chosen=chosen, places=places, results=results)
+    secrets = _secrets(source, setting, chosen, request)
+    return Catalogue(source=source, setting=setting, chosen=chosen, places=places, secrets=secrets, results=results)
 
 
 def _choose(
@@ -119,11 +122,11 @@ def _can_judge(override: Override, request: Request, own_known: bool) -> bool:
     return not request.patterns or any(is_glob(p) or subsystem_of(p) == subsystem for p in request.patterns)
 
 
-def _secrets(found: Catalogue, request: Request) -> frozenset[str]:
+def _secrets(source: Source, setting: HealthSetting, checks: Sequence[Check], request: Request) -> frozenset[str]:
     """Return every value to mask: of the settings, the environment, the checks, and the names that SECRETS adds."""
-    given = {**request.environ, **found.source.everything}
-    named = frozenset(str(given[name]) for name in found.setting.SECRETS if given.get(name))
-    hidden = [getattr(check, f.name) for check in found.chosen for f in fields(check) if not f.repr]
+    given = {**request.environ, **source.everything}
+    named = frozenset(str(given[name]) for name in setting.SECRETS if given.get(name))
+    hidden = [getattr(check, f.name) for check in checks for f in fields(check) if not f.repr]
     texts = frozenset(value for value in hidden if isinstance(value, str))
     nested = frozenset(collect_secrets([value for value in hidden if not isinstance(value, str)]))
-    return found.source.secrets | environment_secrets(request.environ) | named | texts | nested
+    return source.secrets | environment_secrets(request.environ) | named | texts | nested

@@ -28,7 +28,7 @@ def with_options(checks: Sequence[Check], setting: HealthSetting) -> list[Check]
 
 def _with(check: Check, setting: HealthSetting, problems: list[str]) -> Check:
     """Return one check with what the setting says of it; a later pattern wins over an earlier one."""
-    timeout = check.timeout if check.timeout != DEFAULT_TIMEOUT else setting.CHECK_TIMEOUT
+    timeout = check.timeout if check.timeout is not DEFAULT_TIMEOUT else setting.CHECK_TIMEOUT
     for pattern, seconds in setting.TIMEOUTS.items():
         if matches(check.name, pattern):
             timeout = seconds
@@ -49,7 +49,9 @@ def _accepted(
             allowed = ", ".join(sorted(known)) or "none"
             problems.append(f"{where}: there is no such option{nearest(key, known)} (options: {allowed}).")
         elif not _fits(value, known[key]):
-            problems.append(f"{where} is {value!r}: it must be of the type of {known[key]!r}.")
+            problems.append(
+                f"{where} is {value!r}: it must be a {type(known[key]).__name__}, as the default {known[key]!r}."
+            )
         else:
             accepted[key] = tuple(value) if isinstance(known[key], tuple) else value
     return accepted

@@ -1,6 +1,7 @@
 """The checks of the services that Django's DATABASES and CACHES name."""
 
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from health_cli.checks.cache.django_cache import DjangoCache
@@ -8,15 +9,15 @@ from health_cli.checks.cache.local import LocalCache
 from health_cli.checks.cache.memcached import Memcached
 from health_cli.checks.cache.redis import Redis
 from health_cli.checks.database.mysql import MySQL
-from health_cli.checks.database.other import OtherDatabase
+from health_cli.checks.database.other import NoEngine, OtherDatabase
 from health_cli.checks.database.postgresql import PostgreSQL
 from health_cli.checks.database.sqlite import SQLite
 from health_cli.config.setting import HealthSetting
 from health_cli.config.source import Source
 from health_cli.core.check import Check
 
-# Part of an engine's path -> the check that knows it. Engines that wrap one of Django's (PostGIS,
-# django-prometheus and the like) name it in their path.
+# The last part of an engine's path -> the check that knows it. Engines that wrap one of Django's
+# (PostGIS, django-prometheus and the like) end as it does.
 DATABASES: dict[str, type[MySQL] | type[PostgreSQL] | type[SQLite]] = {
     "mysql": MySQL,
     "postgresql": PostgreSQL,
@@ -37,16 +38,25 @@ CACHES: dict[str, type[Redis] | type[Memcached] | type[LocalCache]] = {
 
 
 def databases(source: Source, setting: HealthSetting) -> Iterator[Check]:
-    """Yield a check for each alias in DATABASES that has an engine."""
+    """Yield a check for each alias in DATABASES.
+
+    An empty `default` beside others is Django's way to have none; any other alias without an engine is
+    one whose settings did not arrive.
+    """
+    several = any(settings.get("ENGINE") for settings in source.databases.values())
     for alias, settings in source.databases.items():
         engine = str(settings.get("ENGINE") or "")
         if engine and not engine.endswith(".dummy"):
             yield _database(engine)(name=f"database:{alias}", settings=settings)
+        elif not engine and not (alias == "default" and several):
+            yield NoEngine(name=f"database:{alias}")
 
 
 def _database(engine: str) -> type[MySQL] | type[PostgreSQL] | type[SQLite] | type[OtherDatabase]:
-    last = engine.rpartition(".")[2]
-    return DATABASES.get(last, OtherDatabase)
+    known = DATABASES.get(engine.rpartition(".")[2], OtherDatabase)
+    if known is PostgreSQL and find_spec("psycopg") is None and find_spec("psycopg2"):
+        return OtherDatabase  # our questions are asked with psycopg 3; Django's backend asks with either
+    return known
 
 
 def caches(source: Source, setting: HealthSetting) -> Iterator[Check]:

@@ -57,15 +57,24 @@ def _enter(chdir: str | None, pythonpath: str | None) -> None:
             raise ConfigError(
                 f"--chdir {chdir}: {error.strerror}.", hint="Name the folder that holds manage.py."
             ) from None
-    for path in (_manage_py_folder(), os.getcwd(), pythonpath):
+    for path in (_manage_py_folder(), _here(), pythonpath):
         if path and path not in sys.path:
             sys.path.insert(0, path)
 
 
 def _manage_py_folder() -> str | None:
     """Return this folder, or the nearest one above it, that holds a manage.py."""
-    here = Path.cwd()
-    return next((str(d) for d in (here, *here.parents) if (d / "manage.py").is_file()), None)
+    here = _here()
+    folders = [Path(here), *Path(here).parents] if here else []
+    return next((str(folder) for folder in folders if os.path.isfile(folder / "manage.py")), None)
+
+
+def _here() -> str | None:
+    """Return the working folder, None where it has been deleted."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return None
 
 
 def _from_manage_py() -> str | None:

@@ -17,19 +17,23 @@ def check_setting(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong with the setting (errors), and what it lacks to be able to run (warnings).
 
     E001 to E004 come from the setting alone; E005 is what only shows once the checks are known, such as
-    a threshold for a metric that no check has; W001 is a driver that is not installed.
+    a threshold for a metric that no check has; W001 is a driver that is not installed, W002 a module that
+    can't be imported.
     """
     _, problems = validate(locate(None, None, None).setting)
     if problems:
         return [Error(p.message, hint=p.hint or None, id=f"health_cli.{p.id}") for p in problems]
     try:
-        return list(_missing_drivers())
+        return list(_what_is_missing())
     except ConfigError as error:
         return [Error(line, hint=error.hint, id="health_cli.E005") for line in error.message.splitlines()]
 
 
-def _missing_drivers() -> Iterator[CheckMessage]:
-    for check in catalogue(Request()).chosen:
+def _what_is_missing() -> Iterator[CheckMessage]:
+    found = catalogue(Request())
+    for result in found.results:
+        yield Warning(result.message, hint=result.hint, id="health_cli.W002")
+    for check in found.chosen:
         for requirement in check.requires:
             if find_spec(requirement.module) is None:
                 yield Warning(

@@ -27,6 +27,20 @@ def refuse_lost_patterns(setting: HealthSetting, checks: Sequence[Check], famili
         raise ConfigError.of(problems, hint="'health list' shows every check.")
 
 
+def refuse_lost_needs(checks: Sequence[Check], families: Sequence[str]) -> None:
+    """Raise ConfigError for a need that can't mean any check: it would be ignored for ever."""
+    known = sorted({*(check.name for check in checks), *families})
+    problems = [
+        f"{check.name} needs '{need}', which no check matches{nearest(need, known)}."
+        for check in checks
+        for need in check.needs
+        if not any(matches(other.name, need) for other in checks)
+        and not any(matches(family, need.partition(":")[0]) for family in families)
+    ]
+    if problems:
+        raise ConfigError.of(problems, hint="'health list' shows every check.")
+
+
 def refuse_one_label(checks: Sequence[Check]) -> None:
     """Raise ConfigError where two metrics would have the same label in performance data."""
     seen: dict[str, str] = {}

@@ -6,9 +6,17 @@ from typing import Any
 
 
 def run(awaitable: Awaitable[Any]) -> Any:
-    """Wait for an awaitable in an event loop of this thread's own and return its value."""
+    """Wait for an awaitable in an event loop of this thread's own and return its value.
+
+    RuntimeError where it cancels itself: that would end the thread without a word.
+    """
+
+    asyncio = import_module("asyncio")
 
     async def wait() -> Any:
         return await awaitable
 
-    return import_module("asyncio").run(wait())
+    try:
+        return asyncio.run(wait())
+    except asyncio.CancelledError:
+        raise RuntimeError("it was cancelled") from None

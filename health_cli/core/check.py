@@ -19,7 +19,8 @@ from health_cli.core.result import Result, fill, judged
 from health_cli.core.units import humanize
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*(:[^\s|'\"=;\x00-\x1f\x7f-\x9f]+)?")
-DEFAULT_TIMEOUT = 5.0
+# Compared by identity: a check that says 5 itself keeps it, whatever CHECK_TIMEOUT says.
+DEFAULT_TIMEOUT = float("5")
 ONLY = "value"  # the metric of a check that returns a number
 
 
@@ -71,7 +72,7 @@ def verify_name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise ConfigError(
             f"'{name}' can't be the name of a check.",
-            hint="A name is subsystem[.name][:instance] in lower case, such as shop.backlog.",
+            hint="A name is subsystem[.name][:instance], of a-z, 0-9, _ and -, in lower case: shop.backlog.",
         )
     return name
 
@@ -139,7 +140,17 @@ def register(*checks: Check) -> None:
     """Add checks of a class of one's own to the project's; ConfigError for an impossible name."""
     for item in checks:
         verify_name(item.name)
+        if isinstance(item.needs, str):
+            raise ConfigError(f"{item.name}: needs is the text '{item.needs}'.", hint="It must be a list of names.")
+        if not _is_limit(item.timeout):
+            raise ConfigError(
+                f"{item.name}: timeout is {item.timeout!r}.", hint="It must be a number of seconds above 0."
+            )
         declared.append(item)
+
+
+def _is_limit(timeout: object) -> bool:
+    return isinstance(timeout, int | float) and not isinstance(timeout, bool) and 0 < timeout < 1e6
 
 
 def check(
@@ -170,7 +181,7 @@ def check(
                 name=name,
                 metrics=tuple(metrics) or (declaration,),
                 timeout=timeout,
-                needs=tuple(needs),
+                needs=needs if isinstance(needs, str) else tuple(needs),  # type: ignore[arg-type]  # refused there
                 function=function,
             )
         )

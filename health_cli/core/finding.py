@@ -36,7 +36,7 @@ def _crossing(metric: Metric) -> Finding:
         status=metric.status,
         kind=Kind.THRESHOLD,
         summary=f"{label} {value}",
-        message=f"{metric.name} is {value} ({metric.status.word} {words}, range {metric.crossed})",
+        message=f"{metric.name} is {value} ({metric.status.word} {words})",
         hint=metric.hint,
     )
 

@@ -46,7 +46,7 @@ class Metric:
         if self.warning and self.critical and self.critical.hides(self.warning):
             raise ValueError(
                 f"{self.name}: warning '{self.warning}' can never fire before critical "
-                f"'{self.critical}': set warning to alert earlier, or leave it out"
+                f"'{self.critical}': let it alert earlier, or set critical as well"
             )
 
     @property

@@ -18,12 +18,14 @@ SECRET_NAME = re.compile(
     r"|(^|_)key$|(^|_)pwd$|dsn$",
     re.IGNORECASE,
 )
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/@:'\"]*):([^\s/'\"]*)@")
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/@:'\"]*):((?:(?!://)[^\s'\"])*)@")
 _PAIR = re.compile(
     r"((?:pass(?:word|wd|phrase)?|pwd|secret(?:_?key)?|(?:auth_?|access_?)?token|api_?key)['\"]?\s*(?:=>?|:)\s*)"
-    r"(\"[^\"]*\"|'[^']*'|[^\s,;)}\]'\"]+)",
+    r"(?!(?:YES|NO)\b)(\"[^\"]*\"|'[^']*'|[^\s,;)}\]'\"]+)",  # MySQL says whether one was given
     re.IGNORECASE,
 )
+# What stands under such names without being a secret: switches and small numbers.
+_NO_SECRETS = {"", "true", "false", "yes", "no", "on", "off", "none", "null", *map(str, range(100))}
 # Shorter values are words and numbers too: they are masked only where they stand alone.
 _LONG = 6
 
@@ -52,6 +54,8 @@ class Redactor:
         """Return JSON-like data with every text in it masked, and whatever stands under a secret name."""
         if isinstance(value, str):
             return MASK if secret and value else self.text(value)
+        if secret and isinstance(value, int) and not isinstance(value, bool):
+            return MASK
         if isinstance(value, Mapping):
             return {
                 self.data(key): self.data(item, secret=secret or bool(SECRET_NAME.search(str(key))))
@@ -74,8 +78,10 @@ def collect_secrets(value: Any, name: str = "", depth: int = 0) -> set[str]:
         return set()
     if issubclass(kind, bytes):
         value = value.decode(errors="replace")
-    if issubclass(kind, bytes | str):
-        marked = {value} if SECRET_NAME.search(name) else set()
+    if issubclass(kind, int) and not issubclass(kind, bool):
+        value = str(value)
+    if issubclass(kind, bytes | str | int) and not issubclass(kind, bool):
+        marked = {value} if SECRET_NAME.search(name) and value.lower() not in _NO_SECRETS else set()
         return marked | url_passwords(value)
     if issubclass(kind, Mapping):
         above = name if SECRET_NAME.search(name) else ""
@@ -91,11 +97,12 @@ def url_passwords(text: str) -> set[str]:
     """Return the passwords of the URLs in a text (several may be joined by `,` or `;`)."""
     if "://" not in text:
         return set()
-    return {secret for url in re.split(r"[;,\s]", text) if (secret := _url_password(url))}
+    found = {_url_password(url) for url in re.split(r"[;,\s]", text)} | {match[3] for match in _URL.finditer(text)}
+    return found - {""}
 
 
 def _url_password(url: str) -> str:
     try:
         return urlsplit(url).password or ""
-    except ValueError:
+    except ValueError:  # an unquoted `/` or `[` in it: the pattern above finds those
         return ""

@@ -2,15 +2,16 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from health_cli.core.errors import ConfigError
+from health_cli.core.guard import Crash, attempt
 from health_cli.core.plan import Loader
-from health_cli.core.result import SETUP, failed
 from health_cli.core.runner import run_here
 from health_cli.core.status import Status
 from health_cli.core.supervisor import Outcome, Supervisor
+from health_cli.core.worker import plan_of_crash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,22 +39,30 @@ def run(
 
     `meanwhile` is called once, as soon as the checks are on their way in another process.
     """
-    if not can_fork():
-        meanwhile()
-        return _here(load, limits), "threads"
+    began = time.monotonic()
     supervisor = Supervisor(load, limits.timeout, cut_status=limits.cut_status, stop=stop, watch=watch)
-    supervisor.start()
+    if not can_fork() or not _started(supervisor):
+        meanwhile()
+        return _here(load, limits, began, stop), "threads"
     meanwhile()
     return supervisor.run(), "process"
 
 
-def _here(load: Loader, limits: Limits) -> Outcome:
+def _started(supervisor: Supervisor) -> bool:
+    """Tell whether there was a process to be had."""
     try:
-        plan = load(True)
-    except ConfigError as error:
-        return Outcome(results={SETUP: failed(SETUP, error)}, secrets=error.secrets)
+        supervisor.start()
+    except OSError:
+        return False
+    return True
+
+
+def _here(load: Loader, limits: Limits, began: float, stop: Callable[[], bool]) -> Outcome:
+    plan = attempt(lambda: load(True))
+    if isinstance(plan, Crash):
+        plan = plan_of_crash(plan)
     timeout = limits.timeout or plan.timeout
-    results = run_here(plan, timeout=timeout, cut_status=limits.cut_status)
+    results = run_here(plan, until=began + timeout, stop=stop, cut_status=limits.cut_status)
     return Outcome(
         results={result.name: result for result in results},
         secrets=plan.secrets,

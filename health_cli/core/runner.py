@@ -39,7 +39,7 @@ def execute(check: Check) -> Result:
     result = attempt(lambda: _steps(check))
     if isinstance(result, Crash):
         result = _verdict(check, result)
-    return replace(result, message=cut(result.message), duration=time.monotonic() - started)
+    return replace(result, duration=time.monotonic() - started)
 
 
 def _steps(check: Check) -> Result:
@@ -53,16 +53,33 @@ def sound(check: Check, result: Any) -> Result:
     """Return the result if it can be used; TypeError or ValueError says why it can't."""
     if not isinstance(result, Result):
         raise TypeError(f"judge() returned {type(result).__name__}, not a Result")
-    size = len(json.dumps(result.to_json(), allow_nan=False))
-    if size > MAX_RESULT:
-        raise ValueError(f"its result has {size:,} bytes of JSON; {MAX_RESULT:,} are allowed")
-    return complete(replace(result, name=check.name))
+    text = json.dumps(result.to_json(), allow_nan=False)
+    if len(text) > MAX_RESULT:
+        raise ValueError(f"its result has {len(text):,} bytes of JSON; {MAX_RESULT:,} are allowed")
+    _refuse_strange(result)
+    Result.from_json(json.loads(text))
+    return complete(replace(result, name=check.name, message=cut(result.message)))
+
+
+def _refuse_strange(result: Result) -> None:
+    """Raise TypeError where a field of a result of somebody's own is not what it must be."""
+    faces = {"summary": result.summary, "message": result.message, "hint": result.hint}
+    wrong = [name for name, text in faces.items() if not isinstance(text, str)]
+    if wrong:
+        raise TypeError(f"its result's {wrong[0]} is no text")
+    names = [metric.name for metric in result.metrics]
+    for metric in result.metrics:
+        if metric.value is not None and not isinstance(metric.value, int | float):
+            raise TypeError(f"its metric {metric.name} is {metric.value!r}, which is no number")
+        if names.count(metric.name) > 1:
+            raise ValueError(f"it has two metrics named {metric.name}")
 
 
 def _verdict(check: Check, crash: Crash) -> Result:
     """Tell a failure that the check reports from a fault of the check itself."""
     if isinstance(crash.error, HealthError):
-        return replace(failed(check.name, crash.error, metrics=check.metrics), detail=crash.trace)
+        result = failed(check.name, crash.error, metrics=check.metrics)
+        return replace(result, message=cut(result.message), detail=crash.trace)
     return crashed(check.name, crash, metrics=check.metrics)
 
 
@@ -72,8 +89,8 @@ def crashed(name: str, crash: Crash, *, metrics: Sequence[Metric] = ()) -> Resul
         name=name,
         status=Status.UNKNOWN,
         summary=f"crashed: {crash.name}",
-        message=f"The check crashed with {crash.name}: {crash.text} (in {crash.place})",
-        hint="This is a fault of the check, not of what it looks at; -vv shows the traceback.",
+        message=cut(f"The check crashed with {crash.name}: {crash.text} (in {crash.place})"),
+        hint="The check itself failed (-vv shows where). If what it uses is down, name that in its needs.",
         kind=Kind.CRASHED,
         metrics=tuple(metric.measured(None, "crashed") for metric in metrics),
         detail=crash.trace,
@@ -97,8 +114,14 @@ class Threads:
         self._running: dict[str, float] = {}
         self._finished: queue.SimpleQueue[Result] = queue.SimpleQueue()
 
-    def run(self, *, until: float = float("inf"), tick: Callable[[], object] | None = None) -> None:
-        """Return when every check has a result, or at `until` on the monotonic clock.
+    def run(
+        self,
+        *,
+        until: float = float("inf"),
+        stop: Callable[[], bool] = lambda: False,
+        tick: Callable[[], object] | None = None,
+    ) -> None:
+        """Return when every check has a result, at `until` on the monotonic clock, or when `stop` says so.
 
         `tick` is called at least every BEAT seconds meanwhile.
         """
@@ -106,7 +129,7 @@ class Threads:
             if tick:
                 tick()
             self._collect(min(BEAT, self._next_limit(until) - time.monotonic()))
-            if time.monotonic() >= until:
+            if time.monotonic() >= until or stop():
                 return
 
     def leftover(self) -> list[str]:
@@ -129,9 +152,13 @@ class Threads:
         return bool(gone)
 
     def _thread(self, check: Check) -> None:
-        result = execute(check)
-        attempt(self._after_check)
-        self._finished.put(result)
+        ended = RuntimeError("its thread was ended")
+        result = crashed(check.name, Crash(ended), metrics=check.metrics)
+        try:
+            result = execute(check)
+            attempt(self._after_check)
+        finally:
+            self._finished.put(result)
 
     def _collect(self, seconds: float) -> None:
         """Wait for the next result that long, then give up on the checks that are over their limit."""
@@ -161,16 +188,20 @@ class Threads:
         self._emit(result)
 
 
-def run_here(plan: Plan, *, timeout: float, cut_status: Status = Status.UNKNOWN) -> list[Result]:
-    """Run a plan in this process, with threads alone, within a deadline in seconds.
+def run_here(
+    plan: Plan, *, until: float, stop: Callable[[], bool], cut_status: Status = Status.UNKNOWN
+) -> list[Result]:
+    """Run a plan in this process, with threads alone, to a point on the monotonic clock, or until `stop` says so.
 
     A check that can't be interrupted goes on in its thread after its result has been given up.
     """
     started = time.monotonic()
     results: list[Result] = list(plan.results)
     threads = Threads(plan, results.append)
-    threads.run(until=started + timeout)
-    results.extend(unfinished(name, timeout, status=cut_status) for name in threads.leftover())
+    threads.run(until=until, stop=stop)
+    elapsed = time.monotonic() - started
+    for name in threads.leftover():
+        results.append(unfinished(name, elapsed, status=cut_status, interrupted=stop()))
     return in_order([check.name for check in plan.checks], results)
 
 

@@ -7,7 +7,7 @@ without the project's own modules, and then given up.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from health_cli.core.worker import Orphans, Worker, poll
 SILENCE = 0.1  # the part of the run's time without a sign of life after which a worker counts as stuck ...
 LEAST_SILENCE = 0.3  # ... and the least of it in seconds: three beats
 LOADING = 0.5  # the part of the run's time that loading settings and modules may take, twice at most
+AT_ONCE = 4  # workers that run a check alone: each loads the settings anew
 GRACE = 0.1  # seconds by which a worker may be later than its own limit
 DEFAULT_DEADLINE = 10.0
 PLUGINS = "health.plugins"  # the name of what is reported when the project's own modules fail
@@ -69,7 +70,7 @@ class Supervisor:
         self._began = time.monotonic()
         self._workers: list[Worker] = []
         self._alone: set[str] = set()
-        self._plugins = True
+        self._plugins, self._loaded = True, False
         self.outcome = Outcome()
 
     def start(self) -> None:
@@ -89,8 +90,7 @@ class Supervisor:
                 self._start_alone()
                 self._watch(self._ages())
         finally:
-            for worker in self._workers:
-                self._end(worker)
+            self._end(self._workers)
             self._orphans.end()
         self._fill_gaps()
         return self.outcome
@@ -121,6 +121,7 @@ class Supervisor:
         worker.loaded = True
         if worker.only is not None:
             return
+        self._loaded = True
         rows = [Planned.from_json(row) for row in record["checks"]]
         self.outcome.planned = {row.name: row for row in rows}
         self.outcome.secrets = frozenset(record["secrets"])
@@ -138,7 +139,7 @@ class Supervisor:
             verdict = "" if worker.done else worker.death() or self._stuck(worker)
             if not worker.done and not verdict:
                 continue
-            self._remove(worker)  # reads what it had still to say: it may have been done after all
+            self._remove(worker)  # hears what it had still to say: it may have been done after all
             if not worker.done:
                 self._replace(worker, verdict)
             elif worker.only is None:  # a result can be lost when a check writes into the pipe
@@ -172,7 +173,6 @@ class Supervisor:
             self._report_plugins(verdict)
             self._workers.append(Worker(self._load, plugins=False))
         else:
-            self.outcome.results.pop(PLUGINS, None)
             self._report_setup(f"The worker {verdict}.")
 
     def _convict(self, worker: Worker, verdict: str) -> None:
@@ -197,7 +197,8 @@ class Supervisor:
             status=Status.UNKNOWN,
             summary="checks of the project not loaded",
             message=f"The worker {verdict}; the run went on without the checks of the project's own modules.",
-            hint="Import each health.py and each module of PLUGINS by hand, to see which one it is.",
+            hint="Import each health.py and each module of PLUGINS by hand, to see which one it is; "
+            "if they are only slow, give the run more time with --timeout.",
             kind=Kind.CRASHED,
         )
 
@@ -207,7 +208,7 @@ class Supervisor:
             status=Status.UNKNOWN,
             summary="nothing could be checked",
             message=message,
-            hint="Try 'health list': it loads the same settings, with nothing around it.",
+            hint="Try 'health list', which loads the same settings; if they are only slow, use --timeout.",
             kind=Kind.CRASHED,
         )
 
@@ -217,19 +218,27 @@ class Supervisor:
         ready, blocked_by = sort_out(waiting, self.outcome.statuses())
         for name, by in blocked_by.items():
             self.outcome.results[name] = blocked(name, by)
-        for item in ready:
+        for item in ready[: max(0, AT_ONCE - len(self._workers))]:
+            try:
+                self._workers.append(Worker(self._load, only=item.name, plugins=self._plugins))
+            except OSError:  # no process, no memory or no descriptor left: later, when one has ended
+                return
             self._alone.discard(item.name)
-            self._workers.append(Worker(self._load, only=item.name, plugins=self._plugins))
 
     def _remove(self, worker: Worker) -> None:
         self._workers.remove(worker)
-        for record in worker.drain():
-            self._take(worker, record)
-        self._end(worker)
+        self._end([worker])
 
-    def _end(self, worker: Worker) -> None:
-        worker.end()
-        self.outcome.noise += worker.noise()
+    def _end(self, workers: Sequence[Worker]) -> None:
+        """Kill, hear what they had still to say, and bury them; all within a tenth of a second."""
+        for worker in workers:
+            worker.kill()
+        until = time.monotonic() + 0.1
+        for worker in workers:
+            for record in worker.drain():
+                self._take(worker, record)
+            worker.close(until)
+            self.outcome.noise += worker.noise()
 
     def _fill_gaps(self) -> None:
         """Give a result to every check that has none."""
@@ -238,5 +247,6 @@ class Supervisor:
             self.outcome.results[item.name] = unfinished(
                 item.name, elapsed, status=self._cut_status, interrupted=self._stop()
             )
-        if not self.outcome.results:
+        if not self._loaded and SETUP not in self.outcome.results:
+            self.outcome.results.pop(PLUGINS, None)
             self._report_setup(f"The run ended after {elapsed:.1f} s, before the checks were known.")

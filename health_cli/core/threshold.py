@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from health_cli.core.units import SUFFIXES, fixed_point, humanize
 
 _NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+))([A-Za-z%]*)")
+LARGEST = 1e300  # in any unit; what is larger could not be written and read back
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Threshold:
         """Refuse what is no range."""
         if math.isnan(self.start) or math.isnan(self.end):
             raise ValueError("a threshold's ends must be numbers, not nan")
+        if any(abs(end) >= LARGEST and not math.isinf(end) for end in (self.start, self.end)):
+            raise ValueError("a threshold's ends must be below 1e300")
         if self.start > self.end or self.start == math.inf or self.end == -math.inf:
             raise ValueError(f"start {_end(self.start)} is above end {_end(self.end)}: write the lower end first")
 
@@ -100,10 +103,8 @@ class Threshold:
         return f"below {low}" if not high else f"outside {low} to {high}"
 
     def shown(self, unit: str) -> str:
-        """Write the range for people, bytes with the suffix that keeps them exact: `500MiB:`."""
-        if unit != "B":
-            return str(self)
-        mark, low, high = "@" if self.inside else "", _in_bytes(self.start), _in_bytes(self.end)
+        """Write the range for people, with the suffixes that keep it exact and short: `500MiB:`, `90%`, `5min`."""
+        mark, low, high = "@" if self.inside else "", _suffixed(self.start, unit), _suffixed(self.end, unit)
         if self.end == math.inf:
             return f"{mark}{low}:"
         return f"{mark}{high}" if self.start == 0 else f"{mark}{low}:{high}"
@@ -129,12 +130,18 @@ def _outside_is_within(outer: Threshold, inner: Threshold) -> bool:
     return left and right
 
 
-def _in_bytes(number: float) -> str:
-    """Write a number of bytes in the largest binary unit that keeps it whole."""
-    for suffix in ("TiB", "GiB", "MiB", "KiB"):
-        factor = SUFFIXES[suffix][1]
-        if math.isfinite(number) and number and number % factor == 0:
-            return f"{int(number // factor)}{suffix}"
+# The suffixes to write for people, the largest first.
+_LADDERS = {"B": ("TiB", "GiB", "MiB", "KiB", "B"), "s": ("d", "h", "min", "s", "ms", "us"), "%": ("%",)}
+
+
+def _suffixed(number: float, unit: str) -> str:
+    """Write a number in the largest suffix of its unit that keeps it whole, else as it is."""
+    if math.isfinite(number) and number:
+        for suffix in _LADDERS.get(unit, ()):
+            _, times, over = SUFFIXES[suffix]
+            scaled = number * over / times
+            if scaled == math.trunc(scaled):
+                return f"{int(scaled)}{suffix}"
     return _end(number)
 
 
@@ -171,7 +178,7 @@ def _number(text: str) -> tuple[float, str | None]:
     if suffix:
         _, times, over = SUFFIXES[suffix]
         number = _whole(number * times / over) if over > 1 else _whole(number * times)
-    if not -1e300 < number < 1e300:
+    if not abs(number) < LARGEST:
         raise ValueError(f"'{text[:20]}...' is out of range")
     return number, suffix or None
 

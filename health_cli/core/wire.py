@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from zlib import crc32
 
-MAX_RECORD = 1 << 20  # bytes; a result larger than this is replaced by a short one
+MAX_RECORD = 16 << 20  # bytes; results are far smaller, a plan holds every secret of the settings
 
 
 class Writer:

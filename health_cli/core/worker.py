@@ -11,13 +11,15 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from health_cli.core.errors import ConfigError
+from health_cli.core.guard import Crash, attempt
 from health_cli.core.plan import Loader, Plan, planned
 from health_cli.core.result import SETUP, Result, failed
-from health_cli.core.runner import Threads
+from health_cli.core.runner import Threads, crashed
 from health_cli.core.wire import Reader, Writer
 
 Record = Mapping[str, Any]
 MAX_NOISE = 64 * 1024  # bytes kept of what the checks print
+MAX_DRAIN = 32 << 20  # bytes read from a pipe after the end of its process
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 
 
@@ -34,14 +36,18 @@ class Worker:
         self._reader, self._noise = Reader(token), b""
         records, record_end = os.pipe()
         noise, noise_end = os.pipe()
-        self._pid = os.fork()
+        try:
+            self._pid = os.fork()
+        except OSError:
+            for fd in (records, record_end, noise, noise_end):
+                os.close(fd)
+            raise
         if not self._pid:
             os.close(records)
             os.close(noise)
             _child(load, Writer(record_end, token), noise_end, only, plugins)
         os.close(record_end)
         os.close(noise_end)
-        _set_group(self._pid)
         self.fds = {records: "records", noise: "noise"}
         for fd in self.fds:
             os.set_blocking(fd, False)
@@ -62,9 +68,13 @@ class Worker:
             yield from self._reader.feed(chunk)
 
     def drain(self) -> Iterator[Record]:
-        """Yield what is still in the pipes, and stop where nothing is."""
+        """Yield what is still in the pipes, within bounds: a process that was left behind may go on writing."""
         for fd in list(self.fds):
-            while fd in self.fds and select.select([fd], [], [], 0)[0]:
+            poller = select.poll()
+            poller.register(fd, select.POLLIN)
+            for _ in range(MAX_DRAIN >> 16):
+                if fd not in self.fds or not poller.poll(0):
+                    break
                 yield from self.read(fd)
 
     def noise(self) -> str:
@@ -80,15 +90,19 @@ class Worker:
             return f"was killed by signal {-code} ({_signal_name(-code)})"
         return f"exited with code {code}"
 
-    def end(self) -> None:
-        """Kill the process and every process it started, and let go of the pipes."""
+    def kill(self) -> None:
+        """Kill the process and every process it started."""
         if self._exit is None:
             family = _descendants(self._pid)
             for pid in (self._pid, *family):
                 _kill(pid)
-        _kill_group(self._pid)
-        patience = time.monotonic() + 0.1  # a process in uninterruptible sleep can't be waited for
-        while self._reap() is None and time.monotonic() < patience:
+
+    def close(self, until: float) -> None:
+        """Wait for the end of the process, no longer than `until`, and let go of the pipes.
+
+        A process in uninterruptible sleep ends when the kernel lets it.
+        """
+        while self._reap() is None and time.monotonic() < until:
             time.sleep(0.001)
         for fd in self.fds:
             os.close(fd)
@@ -153,32 +167,45 @@ def _child(load: Loader, writer: Writer, noise: int, only: str | None, plugins: 
 
 
 def _settle_in(noise: int) -> None:
-    """Leave the supervisor's group, die with it, and send all output to the noise pipe."""
-    _set_group(0)
+    """Die with the supervisor, read nothing of what is its, and send all output to the noise pipe.
+
+    It stays in the supervisor's process group, so that whoever kills the group, as Nagios does, ends
+    the checks and what they started as well.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(noise, 1)
     os.dup2(noise, 2)
     sys.stdout, sys.stderr = (os.fdopen(fd, "w", buffering=1, errors="replace", closefd=False) for fd in (1, 2))
 
 
+def plan_of_crash(crash: Crash) -> Plan:
+    """Return the plan that says why there is none."""
+    if isinstance(crash.error, ConfigError):
+        return Plan(results=(failed(SETUP, crash.error),), secrets=crash.error.secrets)
+    return Plan(results=(crashed(SETUP, crash),))
+
+
 def _work(load: Loader, writer: Writer, only: str | None, plugins: bool) -> None:
     parent = os.getppid()
-    try:
-        plan = load(plugins)
-    except ConfigError as error:
-        plan = Plan(results=(failed(SETUP, error),), secrets=error.secrets)
+    plan = attempt(lambda: load(plugins))
+    if isinstance(plan, Crash):
+        plan = plan_of_crash(plan)
     if only:
         plan = replace(plan, checks=[c for c in plan.checks if c.name == only], needs={}, results=())
-    writer.send(
+    sent = writer.send(
         "plan",
         checks=[row.to_json() for row in planned(plan)],
         secrets=sorted(plan.secrets),
         timeout=plan.timeout,
         fail_on=plan.fail_on,
     )
+    if not sent:
+        raise ValueError("the settings hold more secrets than can be kept track of")
 
     def emit(result: Result) -> None:
         writer.send("result", result={**result.to_json(), "detail": result.detail})
@@ -192,14 +219,6 @@ def _work(load: Loader, writer: Writer, only: str | None, plugins: bool) -> None
         emit(result)
     Threads(plan, emit, on_start=lambda name: writer.send("started", name=name)).run(tick=tick)
     writer.send("done")
-
-
-def _set_group(pid: int) -> None:
-    """Make a process the leader of its own group; either side may be first."""
-    try:
-        os.setpgid(pid, pid)
-    except (PermissionError, ProcessLookupError):  # it has done so itself, or is gone already
-        return
 
 
 def _prctl(option: int, value: int) -> None:
@@ -241,13 +260,6 @@ def _kill(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
-        return
-
-
-def _kill_group(pid: int) -> None:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # empty already; macOS says the second for zombies
         return
 
 

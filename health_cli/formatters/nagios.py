@@ -7,7 +7,6 @@ one pipe, on the first line, with every item after it; no pipe and no control ch
 import re
 from collections.abc import Sequence
 
-from health_cli.core.errors import ConfigError
 from health_cli.core.metric import Metric
 from health_cli.core.report import Report, tally
 from health_cli.core.result import Result
@@ -61,22 +60,18 @@ def one_line(text: str) -> str:
 
 
 def perfdata(results: Sequence[Result]) -> list[str]:
-    """Write an item for each metric that has a value; ConfigError where two would have one label."""
-    labels: dict[str, str] = {}
-    items = []
+    """Write an item for each metric that has a value.
+
+    Labels are unique: what is declared twice is refused before a run. Of two that only turn up in the
+    results the first is written, so that no check of one's own can spoil the verdict on the others.
+    """
+    items: dict[str, str] = {}
     for result in results:
         for metric in result.metrics:
-            name = f"{result.name}/{metric.name}"
             text = label(result.name, metric.name)
-            if text in labels:
-                raise ConfigError(
-                    f"{labels[text]} and {name} have the same performance data label '{text}'.",
-                    hint="Rename one of the two checks or metrics, or skip one with --skip.",
-                )
-            labels[text] = name
             if metric.value is not None:
-                items.append(_item(text, metric))
-    return items
+                items.setdefault(text, _item(text, metric))
+    return list(items.values())
 
 
 def label(check: str, metric: str) -> str:

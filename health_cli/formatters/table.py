@@ -23,6 +23,7 @@ COLORS = {
 STATUS_WIDTH, TIME_WIDTH, GAPS = 8, 7, 6  # columns; GAPS is what tabulate puts between four of them
 INDENT = " " * (STATUS_WIDTH + 2)
 MAX_LINES = 4  # of one message; `-v` shows all of it
+OURS = "health"  # the subsystem of what is wrong with the run itself: never cut
 
 
 def render(report: Report, style: Style) -> str:
@@ -54,7 +55,7 @@ def grouped(report: Report) -> Iterator[list[Result]]:
 
 def _row(result: Result, style: Style, name_width: int, room: int) -> list[str]:
     lines = wrap(_text(result), room) or [""]
-    if len(lines) > MAX_LINES and not style.verbosity:
+    if len(lines) > MAX_LINES and not style.verbosity and result.subsystem != OURS:
         lines = [*lines[: MAX_LINES - 1], "... (-v shows all of it)"]
     return [
         _paint(result.status.word, result.status, style),
@@ -76,7 +77,10 @@ def _below(result: Result, style: Style) -> Iterator[str]:
         first, *others = wrap(f"-> {result.hint}", style.width - len(INDENT) - 3)
         yield INDENT + first
         yield from (f"{INDENT}   {line}" for line in others)
-    if style.verbosity:
+    reasons = {metric.reason for metric in result.metrics if metric.value is None}
+    if style.verbosity and len(result.metrics) > 1 and len(reasons) == 1 and not _any_value(result):
+        yield from (INDENT + line for line in wrap(_none_of(result), style.width - len(INDENT)))
+    elif style.verbosity:
         names = min(max((len(metric.name) for metric in result.metrics), default=0), style.width // 3)
         for metric in result.metrics:
             *heads, left = wrap(metric.name, names)
@@ -84,6 +88,16 @@ def _below(result: Result, style: Style) -> Iterator[str]:
             yield from (INDENT + head for head in heads)
             for name, text in zip_longest([left], right, fillvalue=""):
                 yield f"{INDENT}{name.ljust(names)}  {text}".rstrip()
+
+
+def _any_value(result: Result) -> bool:
+    return any(metric.value is not None for metric in result.metrics)
+
+
+def _none_of(result: Result) -> str:
+    """One line for metrics that all lack a value for one reason."""
+    names = ", ".join(metric.name for metric in result.metrics)
+    return f"n/a ({result.metrics[0].reason}): {names}"
 
 
 def _metric(metric: Metric) -> str:

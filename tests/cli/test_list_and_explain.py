@@ -46,6 +46,13 @@ def test_explain_is_the_manual_page(shop: ShopFactory) -> None:
     assert "Orders waiting for payment." in shop().health("explain", "shop.backlog").out
 
 
+def test_explain_names_only_those_that_the_page_serves(shop: ShopFactory) -> None:
+    assert "The same page serves" not in health("explain", "host").out
+    sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+    run = shop({"default": sqlite, "other": sqlite}).health("explain", "database")
+    assert "The same page serves database:other." in run.out
+
+
 def test_a_module_that_can_not_be_loaded_is_the_reason(tmp_path: Path) -> None:
     (tmp_path / "s.py").write_text(
         "SECRET_KEY = 'x'\nDATABASES = {}\nCACHES = {}\nHEALTH_CLI = {'PLUGINS': ['broken']}\n"

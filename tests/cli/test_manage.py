@@ -92,6 +92,24 @@ def test_with_other_threads_it_runs_in_process_and_says_so(project: Shop) -> Non
     assert "Run within this process" in result["table"]
 
 
+def test_what_a_check_prints_in_a_thread_is_no_part_of_the_report(project: Shop) -> None:
+    result = call(
+        project,
+        "import sys, threading; threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "from health_cli import check\n"
+        "check('shop.prints')(lambda: print('canary', file=sys.stderr))\n"
+        "out = io.StringIO(); call_command('health', 'run', 'shop.prints', format='json', stdout=out)\n"
+        "print(json.dumps({'status': json.loads(out.getvalue())['status']}))",
+    )
+    assert result["status"] == "healthy"
+
+
+def test_a_module_that_can_not_be_imported_is_a_warning_of_the_system_checks(shop: ShopFactory) -> None:
+    run = shop(setting={"PLUGINS": ["no.such.module"]}).manage("check")
+    assert run.code == 0
+    assert "(health_cli.W002)" in run.err and "no.such.module" in run.err
+
+
 def test_system_checks_tell_what_a_run_would_refuse(shop: ShopFactory) -> None:
     broken = shop(
         setting={"TIMEOUT": 0, "THRESHHOLDS": {}, "THRESHOLDS": {"host.memory/used_percent": {"warning": "x"}}}

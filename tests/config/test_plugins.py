@@ -11,14 +11,14 @@ import pytest
 
 # Loads the plan of a project and runs it in threads; prints the results by name, or the error.
 RUN = """
-import json, sys
+import json, sys, time
 from health_cli.config.load import load_plan
 from health_cli.config.request import Request
 from health_cli.core.errors import ConfigError
 from health_cli.core.runner import run_here
 try:
     plan = load_plan(Request(settings="settings", patterns=tuple(sys.argv[1:])))
-    out = {r.name: r.to_json() for r in run_here(plan, timeout=10)}
+    out = {r.name: r.to_json() for r in run_here(plan, until=time.monotonic() + 10, stop=lambda: False)}
 except ConfigError as error:
     out = {"error": error.message, "hint": error.hint}
 print(json.dumps(out))

@@ -13,6 +13,8 @@ from health_cli.core.threshold import Threshold
 
 TEXTS = st.text(max_size=60) | st.text(alphabet="|;='\" \t\n\r\x1b[31mäЖ日🙂\u2028a", max_size=40)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+# Thresholds end at 1e300.
+ENDS = st.floats(min_value=-9e299, max_value=9e299) | st.integers(min_value=-(2**70), max_value=2**70)
 NUMBERS = FINITE | st.integers(min_value=-(2**70), max_value=2**70)
 PRINTABLE = st.characters(blacklist_categories=("C", "Z"), blacklist_characters="|'\"=;")
 WORDS = st.from_regex(r"[a-z][a-z0-9_-]{0,11}", fullmatch=True)
@@ -26,7 +28,7 @@ DATA = st.recursive(
 @st.composite
 def thresholds(draw: st.DrawFn) -> Threshold:
     """Make a range of any shape."""
-    low, high = sorted(draw(st.tuples(NUMBERS, NUMBERS)))
+    low, high = sorted(draw(st.tuples(ENDS, ENDS)))
     start = draw(st.sampled_from([low, 0 if high >= 0 else low, float("-inf")]))
     return Threshold(start, draw(st.sampled_from([high, float("inf")])), draw(st.booleans()))
 

@@ -13,7 +13,7 @@ from health_cli.core.report import FailOn, Report
 from health_cli.core.status import Status
 from health_cli.core.threshold import Threshold
 from health_cli.formatters import Style
-from health_cli.formatters.nagios import render
+from health_cli.formatters.nagios import label, render
 from health_cli.testing import FakeRun, fake_result
 from tests.formatters.nagios_grammar import Item, Output, parse
 from tests.formatters.sample import HEALTHY, RICH
@@ -105,19 +105,12 @@ def test_items_keep_the_order_of_the_plan_not_that_of_badness() -> None:
         (("queue:日本", "length"), ("queue:中国", "length")),
     ],
 )
-def test_two_metrics_with_one_label_are_refused_by_name(first: tuple[str, str], second: tuple[str, str]) -> None:
-    checks = tuple(fake_result(name, metrics=[Metric(name=word, value=1)]) for name, word in (first, second))
-    with pytest.raises(ConfigError) as caught:
-        render(replace(HEALTHY, checks=checks), Style())
-    for name, word in (first, second):
-        assert f"{name}/{word}" in caught.value.message
-    assert caught.value.hint
-
-
-def test_a_collision_is_refused_while_one_of_the_two_has_no_value() -> None:
-    checks = tuple(fake_result(f"shop:{mark}", metrics=[Metric(name="x")]) for mark in ("a.b", "a_b"))
-    with pytest.raises(ConfigError):
-        render(replace(HEALTHY, checks=checks), Style())
+def test_of_two_values_with_one_label_the_first_is_written(first: tuple[str, str], second: tuple[str, str]) -> None:
+    """What is declared is refused before a run; what only turns up in it must not spoil the verdict."""
+    checks = [fake_result(n, metrics=[Metric(name=w, value=v)]) for v, (n, w) in enumerate((first, second))]
+    found = output(replace(HEALTHY, checks=tuple(checks)))
+    assert [entry.label for entry in found.items] == [label(*first)]
+    assert label(*first) == label(*second)
 
 
 @pytest.mark.parametrize("name", ["cache:a\x1b[2J", "cache:\x00", "cache:a\x7f", "cache:\x9b31m"])

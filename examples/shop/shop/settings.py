@@ -26,8 +26,7 @@ DATABASES = json.loads(os.environ.get("SHOP_DATABASES", "{}")) or {
 }
 CACHES = json.loads(os.environ.get("SHOP_CACHES", "{}")) or {
     "default": {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-        "LOCATION": str(STATE_DIR / "cache"),
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
     }
 }
 

@@ -13,6 +13,7 @@ from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
 from health_cli.core.registry import load_client
 from health_cli.core.result import Result
+from health_cli.core.status import Status
 from health_cli.core.units import humanize
 
 METRICS = (
@@ -38,8 +39,19 @@ class DjangoCache(Cache):
         """The class of the backend."""
         return str(self.settings.get("BACKEND") or "").rpartition(".")[2]
 
+    @property
+    def folder(self) -> str:
+        """The folder of a file cache."""
+        return str(self.settings.get("LOCATION") or "")
+
     def gather(self) -> Measurement:
         """Make the round trip; whatever the backend raises is a failure of the cache."""
+        if self.backend == "FileBasedCache" and not os.path.isdir(self.folder):
+            raise Failure(
+                Kind.MISSING, f"The folder {self.folder} is not there.", summary="no such folder",
+                status=Status.WARNING,
+                hint="The application makes it when it first writes; we don't, since it must belong to its user.",
+            )  # fmt: skip
         client = load_client("health_cli.checks.cache.django_client", Requirement("django", "all"))
         found = attempt(lambda: client.gather(self.name.partition(":")[2]))
         if isinstance(found, Crash):
@@ -53,8 +65,8 @@ class DjangoCache(Cache):
             ) from found.error
         values: dict[str, float] = dict(found)
         missing = dict.fromkeys(("entries", "size"), "this backend does not tell")
-        if self.backend == "FileBasedCache" and self.locations:
-            values |= count_files(Path(self.locations[0]))
+        if self.backend == "FileBasedCache":
+            values |= count_files(Path(self.folder))
         return Measurement(values=values, missing=missing, facts={"backend": self.backend})
 
     def judge(self, measurement: Measurement) -> Result:

@@ -17,9 +17,11 @@ def gather(alias: str) -> dict[str, float]:
     key, value = probe_key(), "health-cli"
     began = time.monotonic()
     try:
-        cache.set(key, value, PROBE_TTL)
-        back = cache.get(key)
-        cache.delete(key)
+        try:
+            cache.set(key, value, PROBE_TTL)
+            back = cache.get(key)
+        finally:
+            cache.delete(key)
         values: dict[str, float] = {"roundtrip_time": time.monotonic() - began}
         if back != value:
             raise Failure(

@@ -7,8 +7,8 @@ from health_cli.core.measurement import Measurement
 from health_cli.core.result import Result
 
 _WHAT = {
-    "LocMemCache": "local memory: each process has its own, nothing to measure from outside",
-    "DummyCache": "dummy: it stores nothing",
+    "LocMemCache": "local memory, one for each process",
+    "DummyCache": "dummy, it stores nothing",
 }
 
 

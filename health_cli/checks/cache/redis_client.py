@@ -79,13 +79,20 @@ def gather(check: "Redis") -> Measurement:
 
 def _connect(check: "Redis", location: str) -> redis.Redis:
     limit = check.timeout
-    client: redis.Redis = redis.Redis.from_url(
-        location if "://" in location else f"redis://{location}",
-        **client_options(check.settings),
-        socket_connect_timeout=min(2.0, limit * 0.4),
-        socket_timeout=min(3.0, limit * 0.6),
-        retry=Retry(NoBackoff(), 0),
-    )
+    try:
+        client: redis.Redis = redis.Redis.from_url(
+            location if "://" in location else f"redis://{location}",
+            **client_options(check.settings),
+            socket_connect_timeout=min(2.0, limit * 0.4),
+            socket_timeout=min(3.0, limit * 0.6),
+            retry=Retry(NoBackoff(), 0),
+        )
+    except (TypeError, ValueError) as error:
+        raise Failure(
+            Kind.MISCONFIGURED, f"LOCATION or OPTIONS of {check.name} can't be understood ({type(error).__name__}).",
+            summary="LOCATION not understood",
+            hint="Example: redis://:password@host:6379/1; quote / ? # @ in a password (%2F %3F %23 %40).",
+        ) from None  # fmt: skip
     return client
 
 
@@ -159,8 +166,10 @@ def _roundtrip(check: "Redis", location: str, client: redis.Redis) -> float:
     back: list[object] = []
     began = time.monotonic()
     _answered(check, location, lambda: client.set(key, value, ex=PROBE_TTL))
-    _answered(check, location, lambda: back.append(client.get(key)))
-    _answered(check, location, lambda: client.delete(key))
+    try:
+        _answered(check, location, lambda: back.append(client.get(key)))
+    finally:
+        _answered(check, location, lambda: client.delete(key))
     took = time.monotonic() - began
     if back[0] not in {value, value.decode()}:
         raise Failure(
@@ -289,4 +298,7 @@ def place_of(location: str) -> str:
     parts = urlsplit(location if "://" in location else f"redis://{location}")
     if parts.scheme == "unix":
         return parts.path
-    return f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+    try:
+        return f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+    except ValueError:
+        return "the place that LOCATION names"

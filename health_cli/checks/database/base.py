@@ -5,7 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from health_cli.core.check import Check
+from health_cli.core.errors import Failure
+from health_cli.core.finding import Finding
+from health_cli.core.kind import Kind
 from health_cli.core.metric import Metric, metric
+from health_cli.core.status import Status
 
 CONNECT_TIME = metric(
     "connect_time", "s", warning="0.5", critical="2",
@@ -68,6 +72,32 @@ class Database(Check):
             "conn_max_age": age,
             "conn_health_checks": bool(self.settings.get("CONN_HEALTH_CHECKS", False)),
         }
+
+
+def after(seconds: float) -> str:
+    """Say how long something took to fail, where that tells something."""
+    return f" after {seconds:.1f} s" if seconds >= 0.1 else ""
+
+
+def no_name(check: Database) -> Failure:
+    """The failure of an alias whose NAME is empty: Django could not use it either."""
+    return Failure(
+        Kind.MISCONFIGURED,
+        f"The NAME of {check.name} is empty.",
+        summary="no NAME",
+        hint="Is the variable that it is made from set in this environment?",
+    )
+
+
+def read_only(place: str, why: str) -> Finding:
+    """The finding for a server that takes no writes and is not meant to be a replica."""
+    return Finding(
+        status=Status.CRITICAL,
+        kind=Kind.READ_ONLY,
+        summary="the server is read-only",
+        message=f"The server at {place} is read-only ({why})",
+        hint="A failover under way, or the wrong host? For a replica set the option replica to True.",
+    )
 
 
 def first_metrics(*others: Metric) -> tuple[Metric, ...]:

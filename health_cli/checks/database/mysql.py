@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from health_cli.checks.database.base import SIZE, Database, first_metrics
+from health_cli.checks.database.base import SIZE, Database, first_metrics, read_only
 from health_cli.core.check import Requirement
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
@@ -119,15 +119,7 @@ class MySQL(Database):
     def _read_only(self, facts: Mapping[str, Any]) -> list[Finding]:
         if not facts.get("read_only") or self.replica:
             return []
-        return [
-            Finding(
-                status=Status.CRITICAL,
-                kind=Kind.READ_ONLY,
-                summary="the server is read-only",
-                message=f"The server at {self.place} is read-only ({facts['read_only']})",
-                hint="A failover under way, or the wrong host? For a replica set the option replica to True.",
-            )
-        ]
+        return [read_only(self.place, facts["read_only"])]
 
 
 def _fit(item: Metric, maximum: float | None) -> Metric:

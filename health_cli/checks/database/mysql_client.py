@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import MySQLdb
 import MySQLdb.cursors
 
+from health_cli.checks.database.base import no_name
 from health_cli.checks.database.mysql_errors import failure_of, missing_privilege
 from health_cli.core.measurement import Measurement
 
@@ -25,6 +26,8 @@ LARGEST = 5
 
 def gather(check: "MySQL") -> Measurement:
     """Connect and ask everything; raise Failure where the server can't be reached or stops answering."""
+    if not check.settings.get("NAME"):
+        raise no_name(check)
     began = time.monotonic()
     with _explained(check, began):
         connection = MySQLdb.connect(**parameters(check))
@@ -222,9 +225,7 @@ class _Questions:
         table = "innodb_sys_tablespaces" if self.mariadb else "innodb_tablespaces"
         row = self._rows(
             f"SELECT SUM(file_size) AS size FROM information_schema.{table}"  # noqa: S608  # one of two names
-            " WHERE name LIKE CONCAT(REPLACE(REPLACE(DATABASE(), '_', '\\\\_'), '%%', '\\\\%%'), '/%%')"
-            " AND %s",
-            1,
+            " WHERE LEFT(name, CHAR_LENGTH(DATABASE()) + 1) = CONCAT(DATABASE(), '/')"
         )[0]
         if row["size"]:
             self.values["database_size"] = int(row["size"])

@@ -5,6 +5,7 @@ From the reference manuals' lists of server and client errors, and tried on Mari
 
 from typing import TYPE_CHECKING
 
+from health_cli.checks.database.base import after
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
 
@@ -53,7 +54,7 @@ def failure_of(error: Exception, check: "MySQL", elapsed: float) -> Failure:
     text = str(error.args[1]) if len(error.args) > 1 else str(error)
     return Failure(
         kind,
-        f"The database at {check.place}: {words} after {elapsed:.2f} s (error {code}: {text})",
+        f"The database at {check.place}: {words}{after(elapsed)} (error {code}: {text})",
         summary=f"{words} at {check.place}",
         hint=hint,
     )

@@ -11,6 +11,7 @@ from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric
 from health_cli.core.registry import load_client
 from health_cli.core.result import Result
+from health_cli.core.status import Status
 from health_cli.core.units import humanize
 
 
@@ -42,3 +43,19 @@ class OtherDatabase(Database):
         """Judge the two times."""
         vendor = measurement.facts["flavour"]
         return self.result(measurement, summary=f"{vendor}, query {humanize(measurement.values['query_time'], 's')}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoEngine(Database):
+    """An alias of DATABASES without an ENGINE: its settings did not arrive, so nothing can be checked."""
+
+    def gather(self) -> Measurement:
+        """Say so."""
+        alias = self.name.partition(":")[2]
+        raise Failure(
+            Kind.MISCONFIGURED,
+            f"DATABASES['{alias}'] has no ENGINE.",
+            summary="no ENGINE",
+            status=Status.UNKNOWN,
+            hint="Is the variable that it is made from, such as DATABASE_URL, set in this environment?",
+        )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from health_cli.checks.database.base import SIZE, Database, first_metrics
+from health_cli.checks.database.base import SIZE, Database, first_metrics, read_only
 from health_cli.core.check import Requirement
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
@@ -97,15 +97,18 @@ class PostgreSQL(Database):
         facts, values = measurement.facts, measurement.values
         findings = []
         if facts["read_only"] and not self.replica:
-            findings.append(
-                Finding(
-                    status=Status.CRITICAL,
-                    kind=Kind.READ_ONLY,
-                    summary="the server is read-only",
-                    message=f"The server at {self.place} is read-only ({facts['read_only']})",
-                    hint="A failover under way, or the wrong host? For a replica set the option replica to True.",
-                )
-            )
+            findings.append(read_only(self.place, facts["read_only"]))
+        if facts["recovering"] and not facts["receivers"]:
+            findings.append(_NO_RECEIVER)
         summary = f"PostgreSQL {facts['version']}, query {humanize(values['query_time'], 's')}"
         summary += f", {values['connections_used_percent']:.0f} % of connections"
         return self.result(measurement, summary=summary, findings=findings)
+
+
+_NO_RECEIVER = Finding(
+    status=Status.WARNING,
+    kind=Kind.LAGGING,
+    summary="streams from no primary",
+    message="This replica streams from no primary: it has lost it, or reads the archive only",
+    hint="Is the primary running, and primary_conninfo right? The server's log says why it can't connect.",
+)

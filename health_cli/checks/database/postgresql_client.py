@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.rows import dict_row
 
+from health_cli.checks.database.base import after, no_name
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
@@ -42,10 +43,14 @@ WORDS: dict[str, tuple[Kind, str, str]] = {
 
 def gather(check: "PostgreSQL") -> Measurement:
     """Connect and ask everything; raise Failure where the server can't be reached or stops answering."""
+    if check.settings.get("NAME") == "" and not (check.settings.get("OPTIONS") or {}).get("service"):
+        raise no_name(check)
     began = time.monotonic()
     with _explained(check, began):
         connection = psycopg.connect(**parameters(check), autocommit=True, row_factory=dict_row)
-    with closing(connection), _explained(check, time.monotonic()):
+    with closing(connection), _explained(check, time.monotonic()), connection.transaction():
+        # For this transaction alone, and no start-up option: a pooler may be in between.
+        connection.execute(f"SET LOCAL statement_timeout = {STATEMENT_MS}")
         return _ask(check, connection, time.monotonic() - began)
 
 
@@ -53,7 +58,7 @@ def parameters(check: "PostgreSQL") -> dict[str, Any]:
     """Return what to connect with: the alias' own settings as Django reads them, and our limits."""
     settings = check.settings
     given = {
-        "dbname": settings.get("NAME") or "postgres",
+        "dbname": "postgres" if settings.get("NAME") is None else settings["NAME"],
         "user": settings.get("USER"),
         "password": settings.get("PASSWORD"),
         "host": settings.get("HOST"),
@@ -64,9 +69,8 @@ def parameters(check: "PostgreSQL") -> dict[str, Any]:
         options.pop(ours, None)
     limits = {
         "connect_timeout": max(2, round(check.limits.connect)),  # libpq takes no less than 2
-        "options": f"{options.pop('options', '')} -c statement_timeout={STATEMENT_MS}".strip(),
         "application_name": "health-cli",
-        # A server that hangs after the login is noticed by the kernel, in milliseconds.
+        # For a host that is gone; a server that is frozen is ended by the check's own limit.
         "tcp_user_timeout": int(check.limits.read * 1000),
     }
     return {key: value for key, value in given.items() if value} | options | limits
@@ -83,7 +87,7 @@ def _explained(check: "PostgreSQL", began: float) -> Iterator[None]:
         kind, words, hint = next((v for k, v in WORDS.items() if k in text.lower()), nothing)
         raise Failure(
             kind,
-            f"The database at {check.place}: {words} after {time.monotonic() - began:.2f} s ({text})",
+            f"The database at {check.place}: {words}{after(time.monotonic() - began)} ({text})",
             summary=f"{words} at {check.place}",
             hint=hint,
         ) from error
@@ -102,7 +106,9 @@ def _ask(check: "PostgreSQL", connection: Any, connect_time: float) -> Measureme
     _size(connection, values, missing, facts)
     lag = values.get("replica_lag")
     if lag is None:
-        missing["replica_lag"] = "this server is no replica"
+        missing["replica_lag"] = (
+            "nothing has been replayed yet" if server["recovering"] else "this server is no replica"
+        )
     return Measurement(values=values, missing=missing, facts=facts)
 
 
@@ -121,13 +127,15 @@ def _server(connection: Any, values: dict[str, float]) -> dict[str, Any]:
         "uptime": round(float(row["uptime"])),
         "replicas": int(row["replicas"]),
     }
-    if row["recovering"]:
-        values["replica_lag"] = float(row["lag"] or 0)
+    if row["recovering"] and (row["lag"] is not None or row["receivers"]):
+        values["replica_lag"] = round(float(row["lag"] or 0), 3)
     reasons = {"in recovery": row["recovering"], "default_transaction_read_only": row["read_only"] == "on"}
     return {
         "flavour": "PostgreSQL",
         "version": row["version"].partition(" ")[0],
         "account": row["account"],
+        "recovering": row["recovering"],
+        "receivers": row["receivers"],
         "read_only": ", ".join(reason for reason, is_so in reasons.items() if is_so),
     }
 
@@ -135,8 +143,9 @@ def _server(connection: Any, values: dict[str, float]) -> dict[str, Any]:
 def _size(connection: Any, values: dict[str, float], missing: dict[str, str], facts: dict[str, Any]) -> None:
     """Ask for sizes, which a very large catalogue may take too long to tell."""
     try:
-        row = connection.execute("SELECT pg_database_size(current_database()) AS size").fetchone()
-        tables = connection.execute(_TABLES).fetchall()
+        with connection.transaction():
+            row = connection.execute("SELECT pg_database_size(current_database()) AS size").fetchone()
+            tables = connection.execute(_TABLES).fetchall()
     except (psycopg.errors.QueryCanceled, psycopg.errors.InsufficientPrivilege) as error:
         reason = f"the server did not tell: {type(error).__name__}"
         missing |= dict.fromkeys(("database_size", "tables"), reason)
@@ -157,7 +166,10 @@ SELECT current_setting('server_version') AS version, current_user AS account,
        (SELECT count(*) FROM pg_stat_replication) AS replicas,
        pg_is_in_recovery() AS recovering,
        current_setting('default_transaction_read_only') AS read_only,
-       CASE WHEN pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()
+       (SELECT count(*) FROM pg_stat_wal_receiver) AS receivers,
+       CASE WHEN pg_is_in_recovery()
+             AND (pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()
+                  OR NOT EXISTS (SELECT FROM pg_stat_wal_receiver))
             THEN extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END AS lag
 """
 # Without pg_monitor the server says so in place of other users' queries, and tells no state of theirs.

@@ -5,12 +5,12 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from health_cli.checks.database.base import SIZE, Database, first_metrics
+from health_cli.checks.database.base import CONNECT_TIME, QUERY_TIME, SIZE, Database
 from health_cli.core.errors import Failure
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
@@ -20,7 +20,11 @@ from health_cli.core.result import Result
 from health_cli.core.status import Status
 from health_cli.core.units import humanize
 
-METRICS = first_metrics(
+_SLOW = "The disk is slow or busy, or another process writes for long: see host.load and iostat."
+
+METRICS = (
+    replace(CONNECT_TIME, hint=_SLOW, help="Time to open the file and read its header and schema."),
+    replace(QUERY_TIME, hint=_SLOW, help="Time of one `SELECT 1` on it."),
     SIZE,
     metric("database_free", "B", help="Bytes inside the file that can be used again (VACUUM gives them back)."),
     metric(
@@ -59,7 +63,8 @@ WORDS: dict[str, tuple[Kind, str, str]] = {
 class SQLite(Database):
     """A SQLite file: is it there, can it be read and written, how large is it and its log.
 
-    A missing file is reported and never created. There are no connections and no server to measure.
+    A missing file is reported and never created. There are no connections and no server to measure. Set the
+    option `replica` for a file that is meant to be read only.
     A database in memory belongs to one process: there is nothing to see from outside.
     """
 

@@ -24,8 +24,9 @@ METRICS = (
 class Cpu(Check):
     """CPU time used during a sample of `sample` seconds, measured from two readings, never since boot.
 
-    It is a snapshot: the load (host.load) tells about the last minutes. Where a cgroup has a quota, what
-    its group used of that is measured too: the host may be idle while the container is throttled.
+    What this process uses itself meanwhile is left out. It is a snapshot: the load (host.load) tells about
+    the last minutes. Where a cgroup has a quota, what its group used of that is measured too: the host may
+    be idle while the container is throttled.
     """
 
     name: str = "host.cpu"
@@ -34,10 +35,10 @@ class Cpu(Check):
 
     def gather(self) -> Measurement:
         """Read the CPU times twice."""
-        before, first, began = cpu_limit(), psutil.cpu_times(), time.monotonic()
+        before, first, ours, began = cpu_limit(), psutil.cpu_times(), time.process_time(), time.monotonic()
         time.sleep(self.sample)
         after, second, seconds = cpu_limit(), psutil.cpu_times(), time.monotonic() - began
-        host = measure(first._asdict(), second._asdict())
+        host = measure(first._asdict(), second._asdict(), time.process_time() - ours)
         values, missing = measure_quota(before, after, seconds)
         return Measurement(values={**host.values, **values}, missing={**host.missing, **missing})
 
@@ -48,10 +49,11 @@ class Cpu(Check):
         return self.result(measurement, summary=summary)
 
 
-def measure(first: dict[str, float], second: dict[str, float]) -> Measurement:
+def measure(first: dict[str, float], second: dict[str, float], ours: float = 0.0) -> Measurement:
     """Turn two readings of CPU times into percentages of the time between them.
 
-    Guest time is left out of the sum: Linux counts it in user time already.
+    `ours` are the seconds that this process used itself, which are left out of what is used. Guest time is
+    left out of the sum: Linux counts it in user time already.
     """
     names = [name for name in second if name not in {"guest", "guest_nice"}]
     spent = {name: max(0.0, second[name] - first[name]) for name in names}
@@ -60,7 +62,8 @@ def measure(first: dict[str, float], second: dict[str, float]) -> Measurement:
         reason = "no time passed in the sample"
         return Measurement(missing=dict.fromkeys(("used_percent", "iowait_percent", "steal_percent"), reason))
     idle = spent["idle"] + spent.get("iowait", 0.0)
-    values, missing = {"used_percent": round(100 * (total - idle) / total, 1)}, {}
+    used = max(0.0, total - idle - ours)
+    values, missing = {"used_percent": round(100 * used / total, 1)}, {}
     for name in ("iowait", "steal"):
         if name in spent:
             values[f"{name}_percent"] = round(100 * spent[name] / total, 1)

@@ -19,10 +19,7 @@ PSEUDO = frozenset(
     "rpc_pipefs securityfs selinuxfs squashfs sysfs tmpfs tracefs".split()
 )
 # A server that hangs would hang statvfs with it, in a sleep that no signal ends: watched when asked for.
-NETWORK = frozenset(
-    "nfs nfs4 cifs smb3 smbfs ceph glusterfs 9p afs lustre fuse.sshfs fuse.s3fs fuse.rclone "
-    "fuse.glusterfs fuse.ceph fuse.ceph-fuse".split()
-)
+NETWORK = frozenset("nfs nfs4 cifs smb3 smbfs ceph glusterfs 9p afs lustre virtiofs beegfs gpfs davfs".split())
 _IGNORED = re.compile("^/((dev|proc|sys|snap)($|/)|(run/credentials|var/lib/docker|var/lib/containers/storage)/.)")
 
 
@@ -42,7 +39,8 @@ def watched(mountinfo: str = "/proc/self/mountinfo") -> list[str]:
     """
     points: dict[str, str] = {}
     for mount in _mounts(mountinfo):
-        real = mount.kind not in PSEUDO | NETWORK | {"overlay"} and not _IGNORED.match(mount.point)
+        remote = mount.kind in NETWORK or mount.kind.split(".")[0] == "fuse"  # sshfs, s3fs, gcsfuse ...
+        real = not remote and mount.kind not in PSEUDO | {"overlay"} and not _IGNORED.match(mount.point)
         always = mount.point in {"/", tempfile.gettempdir()}
         if (always or real) and os.path.isdir(mount.point):
             points[mount.device] = min(mount.point, points.get(mount.device, mount.point), key=len)

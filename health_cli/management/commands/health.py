@@ -1,6 +1,5 @@
 """`manage.py health`: a doorway to the same click command as `health`."""
 
-import sys
 from argparse import Namespace
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from health_cli.cli.entry import call, main
 from health_cli.cli.group import COMMANDS, health
+from health_cli.cli.surroundings import Surroundings
 
 
 class _AnyArguments(CommandParser):
@@ -51,8 +51,8 @@ class Command(BaseCommand):
         Keyword arguments are the options by their names: `call_command("health", format="json")`.
         """
         words = [*options.pop("words", ()), *_words(options)]
-        stdout, stderr = options.get("stdout"), options.get("stderr")
-        code = _call_with(words, stdout, stderr)
+        around = Surroundings(stdout=options.get("stdout"), stderr=options.get("stderr"))
+        code = call(words, "health", around)
         if code:
             raise SystemExit(code)
 
@@ -70,13 +70,3 @@ def _words(options: dict[str, Any]) -> list[str]:
             many = value if isinstance(value, list | tuple) else [value]
             words += [f"{flag}={item}" for item in many]
     return words
-
-
-def _call_with(words: list[str], stdout: Any, stderr: Any) -> int:
-    """Run with other output streams, as `call_command` allows."""
-    streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = stdout or sys.stdout, stderr or sys.stderr
-    try:
-        return call(words, "health")
-    finally:
-        sys.stdout, sys.stderr = streams

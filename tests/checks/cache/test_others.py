@@ -37,7 +37,7 @@ def test_memcached_down_and_silent(shop: ShopFactory) -> None:
 
 @pytest.mark.parametrize(
     ("path", "words"),
-    [("locmem.LocMemCache", "local memory"), ("dummy.DummyCache", "stores nothing")],
+    [("locmem.LocMemCache", "one for each process"), ("dummy.DummyCache", "stores nothing")],
     ids=["locmem", "dummy"],
 )
 def test_what_can_not_be_seen_is_said_to_be_what_it_is(shop: ShopFactory, path: str, words: str) -> None:

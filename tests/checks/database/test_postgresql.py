@@ -67,6 +67,29 @@ def test_a_read_only_server_is_critical(postgresql: PostgreSQL, shop: ShopFactor
     assert (run.code, run.checks["database:default"]["kind"]) == (2, "read-only")
 
 
+def test_a_replica_that_has_lost_its_primary_is_not_well(
+    tmp_path_factory: pytest.TempPathFactory, shop: ShopFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("standby")
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(parent.stat().st_mode | 0o055)
+    server = PostgreSQL(folder)
+    server.start()
+    try:
+        server.sql(f"ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port={free_port()} user=x'")
+        server.stop()
+        (folder / "data" / "standby.signal").touch()
+        server.start()
+        options = {"OPTIONS": {"database:default": {"replica": True}}}
+        run = shop({"default": server.settings()}, setting=options).json("database")
+    finally:
+        server.stop()
+    check = run.checks["database:default"]
+    assert (run.code, check["kind"]) == (1, "lagging"), run.out
+    assert "streams from no primary" in check["message"]
+    assert run.metrics("database:default")["replica_lag"] != 0
+
+
 def test_a_full_server_is_full(postgresql: PostgreSQL, shop: ShopFactory) -> None:
     crowd = [postgresql.connect(user="app", dbname="shop") for _ in range(17)]
     try:
