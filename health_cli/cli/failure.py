@@ -32,9 +32,9 @@ def show(message: str, hint: str, format_name: str, output: str, around: Surroun
     text = attempt(lambda: load(format_name)(failure, Style()))
     if isinstance(text, Crash):
         write(around.err, f"Error: {message}\n{hint}\n")
-    elif not output:
-        write(around.out, text)
-    elif isinstance(attempt(lambda: write_file(output, text)), Crash) or format_name != "nagios":
+    elif not output or isinstance(attempt(lambda: write_file(output, text)), Crash):
+        write(around.err if format_name == "table" else around.out, text)
+    elif format_name != "nagios":
         write(around.err, f"Error: {message}\n{hint}\n")
     return failure.exit_code
 

@@ -57,7 +57,7 @@ MEMORY = Result(
     name="host.memory",
     status=Status.WARNING,
     summary="used percent 92.4 %",
-    message="used_percent is 92.4 % (warning above 90 %, range 90); swapping is on",
+    message="used_percent is 92.4 % (warning above 90 %); swapping is on",
     hint="See what uses it: ps aux --sort=-rss | head. Restart what leaks, or give the machine more.",
     kind=Kind.THRESHOLD,
     metrics=(
@@ -71,7 +71,7 @@ DISK = Result(
     name=f"host.disk:{LONG_MOUNT}",
     status=Status.CRITICAL,
     summary="inodes used percent 99.9 %, and there is little room: 12.4 GiB of 4.0 TiB " + "left " * 40,
-    message="inodes_used_percent is 99.9 % (critical above 95 %, range 95); "
+    message="inodes_used_percent is 99.9 % (critical above 95 %); "
     + "a message that goes on and on; " * 12
     + "withaverylongwordthatnolinecanholdandthatmustbebrokensomewhereinthemiddleofitself" * 2,
     hint=f"Many small files use them up: find {LONG_MOUNT} -xdev -type d -size +1M shows large folders.",

@@ -46,7 +46,7 @@ class DjangoCache(Cache):
 
     def gather(self) -> Measurement:
         """Make the round trip; whatever the backend raises is a failure of the cache."""
-        if self.backend == "FileBasedCache" and not os.path.isdir(self.folder):
+        if self.backend == "FileBasedCache" and not os.path.exists(self.folder):
             raise Failure(
                 Kind.MISSING, f"The folder {self.folder} is not there.", summary="no such folder",
                 status=Status.WARNING,

@@ -35,7 +35,7 @@ def test_a_short_peak_is_no_fault() -> None:
 
 def test_the_message_has_value_and_threshold() -> None:
     result = Load().judge(measure((1.0, 2.0, 6.0), 2))
-    assert result.message == "load15_per_cpu is 3 (warning above 2, range 2)"
+    assert result.message == "load15_per_cpu is 3 (warning above 2)"
     assert result.hint
 
 

@@ -40,7 +40,7 @@ def test_the_host_is_judged_by_what_is_available(left_percent: float, status: St
 
 def test_a_bad_result_says_value_threshold_and_what_to_do() -> None:
     result = judged(2 * GIB)
-    assert result.message == "used_percent is 96.9 % (critical above 95 %, range 95)"
+    assert result.message == "used_percent is 96.9 % (critical above 95 %)"
     assert result.summary == "used percent 96.9 %"
     assert "ps aux" in result.hint
 
