@@ -28,8 +28,9 @@ test-newest: .venv/ready packages
 	.venv/bin/python -m pytest
 
 test-oldest: packages
-	@if [ -n "$(OLDEST)" ]; then $(MAKE) .venv-oldest/ready && .venv-oldest/bin/python -m pytest; \
-	else echo "No Python 3.11 here: tested on $$(.venv/bin/python -V) alone."; fi
+	@if [ -z "$(OLDEST)" ]; then echo "No Python 3.11 here: tested on the newest alone."; \
+	elif [ "$$($(OLDEST) -V)" = "$$($(PYTHON) -V)" ]; then echo "Tested on $$($(PYTHON) -V), which is the oldest too."; \
+	else $(MAKE) .venv-oldest/ready && .venv-oldest/bin/python -m pytest; fi
 
 lint: .venv/ready
 	.venv/bin/ruff format --check .

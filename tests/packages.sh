@@ -9,7 +9,7 @@ needed=(
     /usr/include/mariadb/mysql.h:libmariadb-dev pkg-config:pkg-config gcc:gcc
     '/usr/lib/postgresql/*/bin/postgres:postgresql'
     icinga2:icinga2-bin /usr/share/perl5/Monitoring/Plugin.pm:libmonitoring-plugin-perl
-    hyperfine:hyperfine
+    nagios4:nagios4-core hyperfine:hyperfine pgrep:procps
 )
 missing=()
 for pair in "${needed[@]}"; do

@@ -155,14 +155,17 @@ def _ends(left: str, right: str, unit: str | None) -> tuple[float, float]:
     """Read both ends; the two must speak of one unit."""
     start, start_suffix = (-math.inf, None) if left == "~" else _number(left or "0")
     end, end_suffix = _number(right) if right else (math.inf, None)
-    if left not in {"", "~"} and right:
-        bare_zero = (start == 0 and not start_suffix) or (end == 0 and not end_suffix)
-        families = [SUFFIXES[s][0] if s else None for s in (start_suffix, end_suffix)]
-        if families[0] != families[1] and not bare_zero:
-            raise ValueError(f"give '{left}' and '{right}' a suffix of one kind, or none")
     for suffix in (start_suffix, end_suffix):
         if suffix and unit is not None and SUFFIXES[suffix][0] != unit:
             raise ValueError(f"'{suffix}' does not go with a value in {unit or 'plain numbers'}")
+    free = (0, -math.inf, math.inf)  # without a suffix these are the same in every unit
+    kinds = {
+        SUFFIXES[suffix][0] if suffix else ""
+        for number, suffix in ((start, start_suffix), (end, end_suffix))
+        if suffix or number not in free
+    }
+    if len(kinds) > 1:
+        raise ValueError(f"give '{left}' and '{right}' a suffix of one kind, or none")
     return start, end
 
 
