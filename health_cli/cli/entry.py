@@ -65,7 +65,7 @@ def _usage(error: Exception) -> str:
 def _bad_usage(message: str, hint: str, argv: Sequence[str], around: Surroundings) -> int:
     """Say what is wrong: to people on standard error, to machines as a document of their format."""
     name = asked(argv, "f", "format") or os.environ.get("HEALTH_FORMAT", "")
-    output = asked(argv, "o", "output")
+    output = "" if {"list", "explain"} & set(argv[:1]) else asked(argv, "o", "output").removeprefix("-")
     if name in {"", "table"} and not output:
         write(around.err, f"Error: {message}\n{hint}\n")
         return USAGE
@@ -76,12 +76,13 @@ def _bad_usage(message: str, hint: str, argv: Sequence[str], around: Surrounding
 def asked(argv: Sequence[str], letter: str, name: str) -> str:
     """Return the value of an option in a command line, even in one that can't be parsed."""
     short = re.compile(rf"-[qv]*{letter}=?(.*)", re.DOTALL)
-    for position, word in enumerate(argv):
-        if word.startswith(f"--{name}="):
-            return word.partition("=")[2]
+    value = ""
+    for word, following in zip(argv, [*argv[1:], ""], strict=False):
         found = short.fullmatch(word)
-        if word == f"--{name}" or (found and not found[1]):
-            return argv[position + 1] if position + 1 < len(argv) else ""
-        if found:
-            return found[1]
-    return ""
+        if word.startswith(f"--{name}="):
+            value = word.partition("=")[2]
+        elif word == f"--{name}" or (found and not found[1]):
+            value = following
+        elif found:
+            value = found[1]
+    return value

@@ -14,6 +14,19 @@ COMMANDS = {
 }
 
 
+FLAGS = {"--quiet", "--verbose", "--no-color", "--force-color", "--traceback", "--skip-checks"}
+
+
+def behind_options(args: list[str]) -> int:
+    """Return the place of the first word that is neither an option nor the value of one."""
+    place = 0
+    while place < len(args) and args[place].startswith("-") and args[place] != "--":
+        word = args[place]
+        alone = word in FLAGS or "=" in word or set(word) <= set("-qv") or (word[1] != "-" and len(word) > 2)
+        place += 1 if alone else 2
+    return place
+
+
 class HealthGroup(click.Group):
     """Loads a subcommand when it is called; options without a subcommand are those of `run`."""
 
@@ -32,11 +45,9 @@ class HealthGroup(click.Group):
         """Put the subcommand in front of its options, `run` where none is named."""
         own = {"-h", "--help", "-V", "--version"}
         if not args or (args[0].startswith("-") and args[0] not in own):
-            named = next((word for word in args if word in COMMANDS), None)
-            if named:
-                args = list(args)
-                args.remove(named)
-            args = [named or "run", *args]
+            place = behind_options(args)
+            named = place < len(args) and args[place] in COMMANDS
+            args = [args[place], *args[:place], *args[place + 1 :]] if named else ["run", *args]
         return super().parse_args(ctx, args)
 
     def resolve_command(

@@ -18,7 +18,8 @@ class Interrupt:
         """Take the signals from now on, where that is possible: in the main thread."""
         if threading.current_thread() is threading.main_thread():
             for number in ENDING:
-                signal.signal(number, self._came)
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+                    signal.signal(number, self._came)
 
     def _came(self, number: int, frame: FrameType | None) -> None:
         self.signal = self.signal or number
@@ -28,4 +29,5 @@ class Interrupt:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.default_int_handler)
             for number in set(ENDING) - {signal.SIGINT}:
-                signal.signal(number, signal.SIG_DFL)
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    signal.signal(number, signal.SIG_DFL)

@@ -71,11 +71,10 @@ def write_file(path: str, text: str) -> None:
     A link is followed; what is no regular file, such as /dev/null, is written to as it is. OSError where
     the folder is missing, read-only or full.
     """
-    path = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+        _write_special(path, text)
         return
+    path = os.path.realpath(path)
     temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.urandom(8).hex()}")
     try:
         with open(temporary, "x", encoding="utf-8") as file:
@@ -91,14 +90,23 @@ def write_file(path: str, text: str) -> None:
 
 
 def terminal_width() -> int:
-    """Return the columns of the terminal: COLUMNS where it is set, 80 where there is no terminal, and at the least."""
+    """Return the columns of the terminal: COLUMNS where it is set, 80 where there is no terminal."""
     given = os.environ.get("COLUMNS", "")
-    if given.isdigit():
-        return max(80, int(given))
+    if given.isdigit() and int(given):
+        return int(given)
     try:
-        return max(80, os.get_terminal_size(1).columns)
+        return os.get_terminal_size(1).columns or 80
     except OSError:
         return 80
+
+
+def _write_special(path: str, text: str) -> None:
+    """Write to a device or a pipe, which must never keep us waiting."""
+    fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        _write_bytes(fd, text.encode(), time.monotonic() + PATIENCE)
+    finally:
+        os.close(fd)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

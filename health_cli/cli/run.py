@@ -19,6 +19,7 @@ from health_cli.cli.surroundings import Surroundings
 from health_cli.config.request import Request
 from health_cli.core.assembly import Stamp
 from health_cli.core.errors import ConfigError
+from health_cli.core.guard import attempt
 from health_cli.core.plan import Plan
 from health_cli.core.report import FailOn, Report, tally
 from health_cli.core.run import Limits, run
@@ -72,9 +73,8 @@ def command(around: Surroundings, /, **values: Any) -> int:
     PATTERN is a name (database:default), a subsystem (host) or a glob (*:default).
     """  # fmt: skip
     check_usage(values)
-    report, formatter = observe(around, Stamp(__version__), values)
-    patience = (values["timeout"] or (DEFAULT_DEADLINE,))[0] - report.duration
-    return deliver(around, report, formatter, values, patience=max(PATIENCE, patience))
+    report, formatter, deadline = observe(around, Stamp(__version__), values)
+    return deliver(around, report, formatter, values, patience=max(PATIENCE, deadline - report.duration))
 
 
 def check_usage(values: dict[str, Any]) -> None:
@@ -97,8 +97,8 @@ def load_plan(request: Request, plugins: bool) -> Plan:
     return plan
 
 
-def observe(around: Surroundings, stamp: Stamp, values: dict[str, Any]) -> tuple[Report, Formatter]:
-    """Run, and return the report with the formatter, which is loaded while the worker works."""
+def observe(around: Surroundings, stamp: Stamp, values: dict[str, Any]) -> tuple[Report, Formatter, float]:
+    """Run, and return the report, the formatter, which is loaded while the worker works, and the deadline."""
     request = request_of(values)
     timeout, cut_status = values["timeout"] or (None, Status.UNKNOWN)
     line = StatusLine(is_terminal(around.out) and is_terminal(around.err), terminal_width())
@@ -120,7 +120,7 @@ def observe(around: Surroundings, stamp: Stamp, values: dict[str, Any]) -> tuple
         interrupted=around.interrupt.signal,
         noise=outcome.noise,
     )
-    return report, formatters[0]
+    return report, formatters[0], timeout or outcome.timeout or DEFAULT_DEADLINE
 
 
 def deliver(
@@ -141,7 +141,7 @@ def deliver(
             write(around.out, text, patience)
     except Undelivered as error:
         if values["format_name"] != "nagios":
-            write(around.err, f"Error: {error.strerror}\n")
+            _say(around, f"Error: {error.strerror}")
         return report.exit_code or 3
     except OSError as error:
         raise click.ClickException(f"--output {output} can't be written: {error.strerror}.") from None
@@ -152,14 +152,19 @@ def _tell(around: Surroundings, report: Report, values: dict[str, Any]) -> None:
     """Say on standard error that the report is in the file; Nagios and cron --quiet want silence."""
     if values["format_name"] != "nagios" and not values["quiet"]:
         what = f"{report.status.word} ({tally(report.counts)})"
-        write(around.err, f"health: {what}, report in {values['output']}\n")
+        _say(around, f"health: {what}, report in {values['output']}")
+
+
+def _say(around: Surroundings, text: str) -> None:
+    """Say something beside the report; where nobody listens, the report and the exit code still count."""
+    attempt(lambda: write(around.err, f"{text}\n"))
 
 
 def style_of(around: Surroundings, values: dict[str, Any], *, to_file: bool) -> Style:
     """Return the style that the terminal, the environment and the options make."""
     terminal = is_terminal(around.out) and not to_file
     return Style(
-        width=terminal_width() if terminal else 80,
+        width=max(80, terminal_width()) if terminal else 80,
         color=wants_color(terminal, values),
         verbosity=max(values["verbose"], (values["verbosity"] or 1) - 1),
         max_bytes=values["max_bytes"],

@@ -13,6 +13,7 @@ from health_cli.config.thresholds import Override, Sources, apply, overrides, re
 from health_cli.config.verify import refuse_lost_needs, refuse_lost_patterns, refuse_one_label
 from health_cli.core.check import Check, expand_needs
 from health_cli.core.errors import ConfigError
+from health_cli.core.guard import Crash, attempt
 from health_cli.core.plan import Plan
 from health_cli.core.redaction import collect_secrets
 from health_cli.core.registry import matches, refuse_twice, select
@@ -55,13 +56,24 @@ def catalogue(request: Request, *, plugins: bool = True) -> Catalogue:
     ConfigError carries the secrets that were known when it was raised.
     """
     secrets = environment_secrets(request.environ)
-    try:
-        source = locate(request.settings, request.chdir, request.pythonpath)
-        secrets |= source.secrets
-        return _catalogue(request, source, plugins)
-    except ConfigError as error:
-        error.secrets |= secrets
-        raise
+    source = attempt(lambda: locate(request.settings, request.chdir, request.pythonpath))
+    if isinstance(source, Crash):
+        raise _explained(source, secrets)
+    found = attempt(lambda: _catalogue(request, source, plugins))
+    if isinstance(found, Crash):
+        raise _explained(found, secrets | source.secrets)
+    return found
+
+
+def _explained(crash: Crash, secrets: frozenset[str]) -> ConfigError:
+    """Return the error with the secrets to keep out of it; what nobody foresaw becomes one too."""
+    error = crash.error
+    if not isinstance(error, ConfigError):
+        text = f"The settings can't be understood: {crash.name}: {crash.text} (in {crash.place})"
+        error = ConfigError(text, hint="Look at DATABASES, CACHES and HEALTH_CLI, and at the checks of your own.")
+        error.unexpected = True
+    error.secrets |= secrets
+    return error
 
 
 def _catalogue(request: Request, source: Source, plugins: bool) -> Catalogue:

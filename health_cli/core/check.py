@@ -140,8 +140,8 @@ def register(*checks: Check) -> None:
     """Add checks of a class of one's own to the project's; ConfigError for an impossible name."""
     for item in checks:
         verify_name(item.name)
-        if isinstance(item.needs, str):
-            raise ConfigError(f"{item.name}: needs is the text '{item.needs}'.", hint="It must be a list of names.")
+        if not isinstance(item.needs, list | tuple) or not all(isinstance(need, str) for need in item.needs):
+            raise ConfigError(f"{item.name}: needs is {item.needs!r}.", hint="It must be a list of names.")
         if not _is_limit(item.timeout):
             raise ConfigError(
                 f"{item.name}: timeout is {item.timeout!r}.", hint="It must be a number of seconds above 0."
@@ -181,7 +181,7 @@ def check(
                 name=name,
                 metrics=tuple(metrics) or (declaration,),
                 timeout=timeout,
-                needs=needs if isinstance(needs, str) else tuple(needs),  # type: ignore[arg-type]  # refused there
+                needs=tuple(needs) if isinstance(needs, list | set) else needs,  # type: ignore[arg-type]  # see there
                 function=function,
             )
         )

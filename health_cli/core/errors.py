@@ -28,6 +28,7 @@ class ConfigError(HealthError):
 
     kind = Kind.MISCONFIGURED
     secrets: frozenset[str] = frozenset()  # values that its own texts may hold and nobody may see
+    unexpected = False  # True where it tells of a crash: it may be gone without the project's own modules
 
     @classmethod
     def of(cls, problems: list[str], *, hint: str = "") -> "ConfigError":

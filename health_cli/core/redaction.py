@@ -21,12 +21,13 @@ SECRET_NAME = re.compile(
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/@:'\"]*):((?:(?!://)[^\s'\"])*)@")
 _PAIR = re.compile(
     r"((?:pass(?:word|wd|phrase)?|pwd|secret(?:_?key)?|(?:auth_?|access_?)?token|api_?key)['\"]?\s*(?:=>?|:)\s*)"
-    r"(?!(?:YES|NO)\b)(\"[^\"]*\"|'[^']*'|[^\s,;)}\]'\"]+)",  # MySQL says whether one was given
+    r"(?!(?-i:YES|NO)(?:[\s,;)}\]]|$))(\"[^\"]*\"|'[^']*'|[^\s,;)}\]'\"]+)",  # MySQL says whether one was given
     re.IGNORECASE,
 )
+# The names under which even a number is one: PASSWORD_RESET_TIMEOUT is none.
+_NUMBER_NAME = re.compile(r"(pass(word|wd|phrase)?|secret|token|(^|_)(pin|pwd|key))$", re.IGNORECASE)
 # What stands under such names without being a secret: switches and small numbers.
 _NO_SECRETS = {"", "true", "false", "yes", "no", "on", "off", "none", "null", *map(str, range(100))}
-# Shorter values are words and numbers too: they are masked only where they stand alone.
 _LONG = 6
 
 
@@ -36,10 +37,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """Prepare for these values, in every form in which a driver may print them."""
         forms = {form for secret in secrets if secret for form in _forms(secret)}
-        patterns = [
-            re.escape(form) if len(form) >= _LONG else rf"(?<![A-Za-z0-9_]){re.escape(form)}(?![A-Za-z0-9_])"
-            for form in sorted(forms, key=len, reverse=True)
-        ]
+        patterns = [_pattern(form) for form in sorted(forms, key=len, reverse=True)]
         self._values = re.compile("|".join(patterns)) if patterns else None
 
     def text(self, text: str) -> str:
@@ -54,7 +52,7 @@ class Redactor:
         """Return JSON-like data with every text in it masked, and whatever stands under a secret name."""
         if isinstance(value, str):
             return MASK if secret and value else self.text(value)
-        if secret and isinstance(value, int) and not isinstance(value, bool):
+        if secret and isinstance(value, int) and value > 999:
             return MASK
         if isinstance(value, Mapping):
             return {
@@ -64,6 +62,12 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self.data(item, secret=secret) for item in value]
         return value
+
+
+def _pattern(form: str) -> str:
+    """A short value is a word or a number too, so it is masked only where it stands alone."""
+    text = re.escape(form)
+    return text if len(form) >= _LONG else rf"(?<![A-Za-z0-9_]){text}(?![A-Za-z0-9_])"
 
 
 def _forms(secret: str) -> set[str]:
@@ -78,9 +82,9 @@ def collect_secrets(value: Any, name: str = "", depth: int = 0) -> set[str]:
         return set()
     if issubclass(kind, bytes):
         value = value.decode(errors="replace")
-    if issubclass(kind, int) and not issubclass(kind, bool):
-        value = str(value)
-    if issubclass(kind, bytes | str | int) and not issubclass(kind, bool):
+    if issubclass(kind, int):
+        return {str(value)} if _NUMBER_NAME.search(name) and value > 999 else set()
+    if issubclass(kind, bytes | str):
         marked = {value} if SECRET_NAME.search(name) and value.lower() not in _NO_SECRETS else set()
         return marked | url_passwords(value)
     if issubclass(kind, Mapping):

@@ -74,9 +74,17 @@ class Supervisor:
         self.outcome = Outcome()
 
     def start(self) -> None:
-        """Fork the first worker, so that the caller can import what it needs meanwhile."""
-        self._orphans = Orphans()
-        self._workers.append(Worker(self._load))
+        """Fork the first worker, so that the caller can import what it needs meanwhile.
+
+        OSError where there is no process to be had.
+        """
+        orphans = Orphans()
+        try:
+            self._workers.append(Worker(self._load))
+        except OSError:
+            orphans.end()
+            raise
+        self._orphans = orphans
 
     def run(self) -> Outcome:
         """Run the plan; whatever happens, every planned check has a result afterwards."""
@@ -171,9 +179,16 @@ class Supervisor:
         elif self._plugins:
             self._plugins = False
             self._report_plugins(verdict)
-            self._workers.append(Worker(self._load, plugins=False))
+            self._retry()
         else:
             self._report_setup(f"The worker {verdict}.")
+
+    def _retry(self) -> None:
+        """Start once more, without the project's own modules."""
+        try:
+            self._workers.append(Worker(self._load, plugins=False))
+        except OSError as error:
+            self._report_setup(f"There was no second worker to be had: {error.strerror}.")
 
     def _convict(self, worker: Worker, verdict: str) -> None:
         name = worker.only or ""

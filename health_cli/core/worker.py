@@ -34,14 +34,16 @@ class Worker:
         self.running: dict[str, float] = {}
         token = os.urandom(8).hex()
         self._reader, self._noise = Reader(token), b""
-        records, record_end = os.pipe()
-        noise, noise_end = os.pipe()
+        ends: list[int] = []
         try:
+            ends += os.pipe()
+            ends += os.pipe()
             self._pid = os.fork()
         except OSError:
-            for fd in (records, record_end, noise, noise_end):
+            for fd in ends:
                 os.close(fd)
             raise
+        records, record_end, noise, noise_end = ends
         if not self._pid:
             os.close(records)
             os.close(noise)
@@ -174,7 +176,8 @@ def _settle_in(noise: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -194,6 +197,8 @@ def _work(load: Loader, writer: Writer, only: str | None, plugins: bool) -> None
     parent = os.getppid()
     plan = attempt(lambda: load(plugins))
     if isinstance(plan, Crash):
+        if plugins and getattr(plan.error, "unexpected", True):
+            raise plan.error  # the supervisor tries again without the project's own modules
         plan = plan_of_crash(plan)
     if only:
         plan = replace(plan, checks=[c for c in plan.checks if c.name == only], needs={}, results=())

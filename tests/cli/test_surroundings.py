@@ -101,7 +101,8 @@ def test_an_async_check_that_cancels_itself_is_a_crash_and_no_timeout(tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("needs='database:default'", "needs is the text"),
+        ("needs='database:default'", "needs is 'database:default'"),
+        ("needs=None", "needs is None"),
         ("needs=['databse:default']", "needs 'databse:default', which no check matches; nearest: database"),
         ("timeout='5'", "timeout is '5'"),
         ("timeout=None", "timeout is None"),

@@ -8,6 +8,7 @@ from django.db import connections, router
 
 from health_cli.checks.cache.base import PROBE_TTL, probe_key
 from health_cli.core.errors import Failure
+from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
 
 
@@ -17,11 +18,11 @@ def gather(alias: str) -> dict[str, float]:
     key, value = probe_key(), "health-cli"
     began = time.monotonic()
     try:
-        try:
-            cache.set(key, value, PROBE_TTL)
-            back = cache.get(key)
-        finally:
-            cache.delete(key)
+        cache.set(key, value, PROBE_TTL)
+        back = attempt(lambda: cache.get(key))
+        cache.delete(key)  # no other backend than Redis forgets a key that nobody asks for again
+        if isinstance(back, Crash):
+            raise back.error
         values: dict[str, float] = {"roundtrip_time": time.monotonic() - began}
         if back != value:
             raise Failure(

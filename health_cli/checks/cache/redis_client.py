@@ -166,10 +166,8 @@ def _roundtrip(check: "Redis", location: str, client: redis.Redis) -> float:
     back: list[object] = []
     began = time.monotonic()
     _answered(check, location, lambda: client.set(key, value, ex=PROBE_TTL))
-    try:
-        _answered(check, location, lambda: back.append(client.get(key)))
-    finally:
-        _answered(check, location, lambda: client.delete(key))
+    _answered(check, location, lambda: back.append(client.get(key)))
+    _answered(check, location, lambda: client.delete(key))
     took = time.monotonic() - began
     if back[0] not in {value, value.decode()}:
         raise Failure(
@@ -295,10 +293,8 @@ def _loading(client: redis.Redis, place: str) -> Failure:
 
 def place_of(location: str) -> str:
     """Return where a location points to, without its login."""
-    parts = urlsplit(location if "://" in location else f"redis://{location}")
-    if parts.scheme == "unix":
-        return parts.path
     try:
-        return f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+        parts = urlsplit(location if "://" in location else f"redis://{location}")
+        return parts.path if parts.scheme == "unix" else f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
     except ValueError:
         return "the place that LOCATION names"

@@ -80,7 +80,7 @@ def after(seconds: float) -> str:
 
 
 def no_name(check: Database) -> Failure:
-    """The failure of an alias whose NAME is empty: Django could not use it either."""
+    """The failure of an alias that names no database: no query of the application could work."""
     return Failure(
         Kind.MISCONFIGURED,
         f"The NAME of {check.name} is empty.",

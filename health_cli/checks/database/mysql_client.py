@@ -22,11 +22,14 @@ STATUS = (
 READ_ONLY = ("read_only", "super_read_only", "innodb_read_only")
 STATEMENT_SECONDS = 2  # no single question of ours may take the server longer
 LARGEST = 5
+# Options that may name the database instead of NAME.
+ELSEWHERE = ("database", "db", "read_default_file", "read_default_group")
 
 
 def gather(check: "MySQL") -> Measurement:
     """Connect and ask everything; raise Failure where the server can't be reached or stops answering."""
-    if not check.settings.get("NAME"):
+    options = check.settings.get("OPTIONS") or {}
+    if not check.settings.get("NAME") and not any(options.get(key) for key in ELSEWHERE):
         raise no_name(check)
     began = time.monotonic()
     with _explained(check, began):

@@ -24,6 +24,7 @@ class OtherDatabase(Database):
     """
 
     metrics: tuple[Metric, ...] = field(default=first_metrics())
+    replica: bool = False  # understood, so that one setting serves a host with another driver too
 
     def gather(self) -> Measurement:
         """Connect through Django's backend; whatever it raises is a failure of the database."""
@@ -48,6 +49,8 @@ class OtherDatabase(Database):
 @dataclass(frozen=True, kw_only=True)
 class NoEngine(Database):
     """An alias of DATABASES without an ENGINE: its settings did not arrive, so nothing can be checked."""
+
+    replica: bool = False  # as above
 
     def gather(self) -> Measurement:
         """Say so."""

@@ -48,10 +48,11 @@ def gather(check: "PostgreSQL") -> Measurement:
     began = time.monotonic()
     with _explained(check, began):
         connection = psycopg.connect(**parameters(check), autocommit=True, row_factory=dict_row)
+    took = time.monotonic() - began
     with closing(connection), _explained(check, time.monotonic()), connection.transaction():
         # For this transaction alone, and no start-up option: a pooler may be in between.
         connection.execute(f"SET LOCAL statement_timeout = {STATEMENT_MS}")
-        return _ask(check, connection, time.monotonic() - began)
+        return _ask(check, connection, took)
 
 
 def parameters(check: "PostgreSQL") -> dict[str, Any]:
