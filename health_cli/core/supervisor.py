@@ -212,7 +212,7 @@ class Supervisor:
             status=Status.UNKNOWN,
             summary="checks of the project not loaded",
             message=f"The worker {verdict}; the run went on without the checks of the project's own modules.",
-            hint="Import each health.py and each module of PLUGINS by hand, to see which one it is; "
+            hint="-vv shows what it printed. Import each health.py and each module of PLUGINS by hand to find it; "
             "if they are only slow, give the run more time with --timeout.",
             kind=Kind.CRASHED,
         )
