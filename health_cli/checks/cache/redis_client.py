@@ -52,7 +52,8 @@ _CLASS_OPTIONS = {"pool_class", "parser_class", "serializer", "connection_class"
 
 INFO_FACTS = (
     "maxmemory_policy", "role", "rdb_last_bgsave_status", "rdb_changes_since_last_save", "aof_enabled",
-    "aof_last_write_status", "master_link_status", "latest_fork_usec", "run_id",
+    "aof_last_write_status", "master_link_status", "latest_fork_usec", "run_id", "keyspace_hits",
+    "keyspace_misses",
 )  # fmt: skip
 INFO_VALUES = {
     "used_memory": "used_memory",

@@ -39,6 +39,7 @@ def test_measures_everything(redis_server: Redis, shop: ShopFactory) -> None:
         "used_memory_percent": "no maxmemory is set",
     }
     assert run.checks["cache:default"]["data"]["hit_ratio_since"] == "server start"
+    assert run.checks["cache:default"]["data"]["keyspace_hits"] > 0
     assert left == set()
 
 
