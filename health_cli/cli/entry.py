@@ -65,7 +65,8 @@ def _usage(error: Exception) -> str:
 def _bad_usage(message: str, hint: str, argv: Sequence[str], around: Surroundings) -> int:
     """Say what is wrong: to people on standard error, to machines as a document of their format."""
     name = asked(argv, "f", "format") or os.environ.get("HEALTH_FORMAT", "")
-    output = "" if {"list", "explain"} & set(argv[:1]) else asked(argv, "o", "output").removeprefix("-")
+    output = "" if {"list", "explain"} & set(argv[:1]) else asked(argv, "o", "output")
+    output = "" if output == "-" else output
     if name in {"", "table"} and not output:
         write(around.err, f"Error: {message}\n{hint}\n")
         return USAGE

@@ -74,7 +74,7 @@ class _Questions:
     """One connection, and what has been learned over it."""
 
     def __init__(self, check: "MySQL", connection: Any, connect_time: float) -> None:
-        self._check, self._connection = check, connection
+        self._connection = connection
         self.values: dict[str, float] = {"connect_time": connect_time}
         self.missing: dict[str, str] = {}
         self.facts: dict[str, Any] = dict(check.pool)
