@@ -1,51 +1,23 @@
 """Asks a Redis server. Loaded only when such a check runs, since it needs the client library."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
-from health_cli.checks.cache.base import PROBE_TTL, probe_key
+from health_cli.checks.redis_server import Server, answered, explained, place_of, roundtrip
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
-from health_cli.core.status import Status
 
 if TYPE_CHECKING:
     from health_cli.checks.cache.redis import Redis
 
-# Begin of the server's words -> (kind, a few words, what to do). Redis has one class for most of them.
-ANSWERS: dict[str, tuple[Kind, str, str]] = {
-    "Protocol Error": (Kind.MISCONFIGURED, "no Redis", "What answers there speaks another protocol: correct LOCATION."),
-    "OOM": (Kind.FULL, "out of memory", "Raise maxmemory, set an eviction policy, or find keys that never expire."),
-    "command not allowed when used memory": (
-        Kind.FULL, "out of memory", "Raise maxmemory, set an eviction policy, or find keys that never expire.",
-    ),
-    "READONLY": (Kind.READ_ONLY, "read-only replica", "A failover under way, or the wrong host? Write to the master."),
-    "You can't write against a read only": (
-        Kind.READ_ONLY, "read-only replica", "A failover under way, or the wrong host? Write to the master.",
-    ),
-    "MISCONF": (Kind.READ_ONLY, "takes no writes: it can't save", "Its disk is full or not writable: see its log."),
-    "BUSY": (Kind.TIMEOUT, "busy with a script", "A script blocks everything: SCRIPT KILL, then find who sent it."),
-    "MASTERDOWN": (Kind.LAGGING, "replica without its master", "Bring the master back, or promote this one."),
-    "CLUSTERDOWN": (Kind.REFUSED, "the cluster is down", "See CLUSTER INFO: slots are not covered."),
-    "MOVED": (Kind.MISCONFIGURED, "this is a cluster", "Use a cache backend that speaks to clusters."),
-    "DB index is out of range": (Kind.MISCONFIGURED, "no such database number", "Lower the number in LOCATION."),
-    "max number of clients": (Kind.FULL, "too many clients", "Close what leaks, or raise maxclients."),
-    "DENIED": (Kind.AUTH, "protected mode", "Set a password on the server, or bind it to the right address."),
-    "this user has no permissions": (Kind.AUTH, "no permission", "The manual page names the ACL rules that it needs."),
-    "No permissions": (Kind.AUTH, "no permission", "The manual page names the ACL rules that it needs."),
-    "NOAUTH": (Kind.AUTH, "wants a password", "Set the password in LOCATION or OPTIONS of CACHES."),
-    "HELLO must be called": (Kind.AUTH, "wants a password", "Set the password in LOCATION or OPTIONS of CACHES."),
-    "WRONGPASS": (Kind.AUTH, "wrong password", "Correct the password in LOCATION or OPTIONS of CACHES."),
-    "invalid username-password": (Kind.AUTH, "wrong password", "Correct the password in LOCATION or OPTIONS."),
-}  # fmt: skip
 _OURS = {"socket_timeout", "socket_connect_timeout", "retry", "retry_on_timeout", "retry_on_error"}
 # Options of the cache classes that are not the client's: Django's own and django-redis'.
 _CLASS_OPTIONS = {"pool_class", "parser_class", "serializer", "connection_class"}
@@ -78,6 +50,11 @@ def gather(check: "Redis") -> Measurement:
     return Measurement(values=values, missing=missing, facts=facts)
 
 
+def server_of(location: str) -> Server:
+    """Return how messages name the server of a location."""
+    return Server(place_of(location), "LOCATION or OPTIONS of CACHES")
+
+
 def _connect(check: "Redis", location: str) -> redis.Redis:
     limit = check.timeout
     try:
@@ -108,10 +85,10 @@ def client_options(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ask(check: "Redis", location: str) -> tuple[dict[str, float], dict[str, str], dict[str, Any]]:
-    with closing(_connect(check, location)) as client, _explained(check, location, client):
+    with closing(_connect(check, location)) as client, explained(server_of(location), client):
         began = time.monotonic()
         facts: dict[str, Any] = {}
-        mute = _failure_in(lambda: _answered(check, location, client.ping))
+        mute = _failure_in(lambda: answered(server_of(location), client.ping))
         _note(facts, mute)
         connected = time.monotonic()
         values = {"connect_time": connected - began}
@@ -121,7 +98,7 @@ def _ask(check: "Redis", location: str) -> tuple[dict[str, float], dict[str, str
         else:
             client.ping()
             values["ping_time"] = time.monotonic() - connected
-        trip = _failure_in(lambda: values.update(roundtrip_time=_roundtrip(check, location, client)))
+        trip = _failure_in(lambda: values.update(roundtrip_time=roundtrip(server_of(location), client)))
         if trip and not facts:
             _note(facts, trip)
         if trip:
@@ -132,18 +109,8 @@ def _ask(check: "Redis", location: str) -> tuple[dict[str, float], dict[str, str
 
 
 def _ping(check: "Redis", location: str) -> None:
-    with closing(_connect(check, location)) as client, _explained(check, location, client):
+    with closing(_connect(check, location)) as client, explained(server_of(location), client):
         client.ping()
-
-
-def _answered(check: "Redis", location: str, command: Callable[[], object]) -> None:
-    """Call a command; an answer that is an error is a Failure, while no answer at all stays as it is."""
-    try:
-        command()
-    except (redis.BusyLoadingError, redis.AuthenticationError):
-        raise
-    except redis.ResponseError as error:
-        raise answer_failure(str(error), place_of(location)) from error
 
 
 def _failure_in(call: Callable[[], object]) -> Failure | None:
@@ -159,23 +126,6 @@ def _note(facts: dict[str, Any], failure: Failure | None) -> None:
     if failure:
         row = {"kind": failure.kind.value, "summary": failure.summary, "message": failure.message}
         facts.setdefault("failed", []).append({**row, "hint": failure.hint})
-
-
-def _roundtrip(check: "Redis", location: str, client: redis.Redis) -> float:
-    """Write a key that expires, read it back, delete it; return the seconds."""
-    key, value = probe_key(), b"health-cli"
-    back: list[object] = []
-    began = time.monotonic()
-    _answered(check, location, lambda: client.set(key, value, ex=PROBE_TTL))
-    _answered(check, location, lambda: back.append(client.get(key)))
-    _answered(check, location, lambda: client.delete(key))
-    took = time.monotonic() - began
-    if back[0] not in {value, value.decode()}:
-        raise Failure(
-            Kind.FULL, f"Redis at {place_of(location)} took a key but did not give it back.",
-            summary="loses what is written", hint="It evicts at once: see maxmemory and its policy.",
-        )  # fmt: skip
-    return took
 
 
 def _read_info(client: redis.Redis, values: dict[str, float], missing: dict[str, str], facts: dict[str, Any]) -> None:
@@ -228,74 +178,3 @@ def _read_slow_log(client: redis.Redis, values: dict[str, float], missing: dict[
         values["slow_log"] = client.slowlog_len()
     except redis.ResponseError as error:  # no permission, renamed away, or unknown to a relative of Redis
         missing["slow_log"] = f"the server did not tell: {error}"
-
-
-@contextmanager
-def _explained(check: "Redis", location: str, client: redis.Redis) -> Iterator[None]:
-    """Turn the library's errors into failures. The order matters: the first two are connection errors too."""
-    place = place_of(location)
-    try:
-        yield
-    except redis.AuthenticationError as error:
-        raise answer_failure(str(error), place, kind=Kind.AUTH) from error
-    except redis.BusyLoadingError as error:
-        raise _loading(client, place) from error
-    except redis.TimeoutError as error:
-        hint = "It hangs (a blocking command, swapping, a full disk), or packets are dropped on the way."
-        raise Failure(
-            Kind.TIMEOUT, f"Redis at {place} did not answer: {error}.", summary=f"no answer at {place}", hint=hint
-        ) from error
-    except redis.ConnectionError as error:
-        raise connection_failure(str(error), place) from error
-    except redis.RedisError as error:
-        raise answer_failure(str(error), place) from error
-
-
-def answer_failure(text: str, place: str, *, kind: Kind = Kind.CRASHED) -> Failure:
-    """Return the failure for an error that the server answered with."""
-    nothing = (kind, "answers with an error", "Look the answer up in Redis' documentation.")
-    found, words, hint = next((v for k, v in ANSWERS.items() if text.startswith(k)), nothing)
-    return Failure(found, f"Redis at {place} answers: {text}", summary=f"{words} at {place}", hint=hint)
-
-
-def connection_failure(text: str, place: str) -> Failure:
-    """Return the failure for a connection that did not come about or broke."""
-    if any(text.startswith(words) for words in ANSWERS):
-        return answer_failure(text, place)
-    if "not known" in text or "name resolution" in text or "nodename" in text:
-        return Failure(
-            Kind.MISSING, f"The host of {place} is not found ({text})", summary="host name not found",
-            hint="Correct LOCATION in CACHES, or the name service.",
-        )  # fmt: skip
-    if "reset by peer" in text or "closed by server" in text:
-        return Failure(
-            Kind.REFUSED, f"What listens at {place} closes the connection ({text})", summary=f"closed at {place}",
-            hint="Is it a Redis at all, and does it want TLS (rediss://)? Its log says why it closes.",
-        )  # fmt: skip
-    return Failure(
-        Kind.REFUSED, f"Redis at {place} refuses the connection ({text})", summary=f"refused at {place}",
-        hint="Is it running there, and does nothing in between block the port?",
-    )  # fmt: skip
-
-
-def _loading(client: redis.Redis, place: str) -> Failure:
-    """Say how far a starting server is; INFO is answered meanwhile. Soon ready is a warning only."""
-    info = client.info("persistence")
-    left = float(info.get("loading_eta_seconds", 0))
-    done = float(info.get("loading_loaded_perc", 0))
-    return Failure(
-        Kind.LOADING,
-        f"Redis at {place} is loading its data: {done:.0f} % done, about {left:.0f} s left",
-        summary=f"loading, {done:.0f} % done",
-        hint="Wait for it; look at its log if the time left does not shrink.",
-        status=Status.WARNING if left < 60 else Status.CRITICAL,
-    )
-
-
-def place_of(location: str) -> str:
-    """Return where a location points to, without its login."""
-    try:
-        parts = urlsplit(location if "://" in location else f"redis://{location}")
-        return parts.path if parts.scheme == "unix" else f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
-    except ValueError:
-        return "the place that LOCATION names"
