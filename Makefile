@@ -52,7 +52,7 @@ packages:
 
 .venv-demo/ready: $(SOURCES)
 	$(PYTHON) -m venv --clear .venv-demo || { echo "Install the venv module: apt-get install python3-venv"; exit 1; }
-	.venv-demo/bin/python $(PIP) --editable .
+	.venv-demo/bin/python $(PIP) --editable '.[celery]'
 	@touch $@
 
 .venv/ready: $(SOURCES) | packages

@@ -14,6 +14,11 @@ from health_cli.checks.cache.django_cache import DjangoCache
 from health_cli.checks.cache.local import LocalCache
 from health_cli.checks.cache.memcached import Memcached
 from health_cli.checks.cache.redis import Redis
+from health_cli.checks.celery.broker import Broker, LocalBroker
+from health_cli.checks.celery.failures import Failures
+from health_cli.checks.celery.queue import QueueCheck
+from health_cli.checks.celery.results import Results
+from health_cli.checks.celery.workers import Workers
 from health_cli.checks.database.mysql import MySQL
 from health_cli.checks.database.other import NoEngine, OtherDatabase
 from health_cli.checks.database.postgresql import PostgreSQL
@@ -41,6 +46,12 @@ PAGES: Mapping[str, Check] = {
     "cache-memcached": Memcached(name="cache:default"),
     "cache-local": LocalCache(name="cache:default"),
     "cache-django": DjangoCache(name="cache:default"),
+    "celery-broker": Broker(),
+    "celery-local": LocalBroker(),
+    "celery-workers": Workers(),
+    "celery-queue": QueueCheck(name="celery.queue:orders"),
+    "celery-failures": Failures(),
+    "celery-results": Results(),
     "host-memory": Memory(),
     "host-swap": Swap(),
     "host-load": Load(),

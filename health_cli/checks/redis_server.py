@@ -89,8 +89,11 @@ def answered(server: Server, command: Callable[[], object]) -> None:
 
 
 @contextmanager
-def explained(server: Server, client: redis.Redis) -> Iterator[None]:
-    """Turn the library's errors into failures. The order matters: the first two are connection errors too."""
+def explained(server: Server, client: redis.Redis | None = None) -> Iterator[None]:
+    """Turn the library's errors into failures; a client can be asked how far a starting server is.
+
+    The order matters: the first two are connection errors too.
+    """
     place = server.place
     try:
         yield
@@ -140,8 +143,13 @@ def connection_failure(text: str, server: Server) -> Failure:
     )  # fmt: skip
 
 
-def _loading(client: redis.Redis, place: str) -> Failure:
+def _loading(client: redis.Redis | None, place: str) -> Failure:
     """Say how far a starting server is; INFO is answered meanwhile. Soon ready is a warning only."""
+    if client is None:
+        return Failure(
+            Kind.LOADING, f"Redis at {place} is loading its data", summary="loading",
+            hint="Wait for it: INFO persistence tells how far it is.", status=Status.WARNING,
+        )  # fmt: skip
     info = client.info("persistence")
     left = float(info.get("loading_eta_seconds", 0))
     done = float(info.get("loading_loaded_perc", 0))

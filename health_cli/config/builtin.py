@@ -17,11 +17,17 @@ Factory = Callable[[Source, HealthSetting], Iterator[Check]]
 FACTORIES = {
     "database": "health_cli.config.services:databases",
     "cache": "health_cli.config.services:caches",
+    "celery": "health_cli.config.celery:celery",
     "host": "health_cli.config.hosts:host",
 }
 FAMILIES = (
     "database",
     "cache",
+    "celery.broker",
+    "celery.workers",
+    "celery.queue",
+    "celery.failures",
+    "celery.results",
     "host.memory",
     "host.swap",
     "host.load",

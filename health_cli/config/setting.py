@@ -30,6 +30,15 @@ class HealthSetting:
         default_factory=dict, metadata={"help": "options of checks: pattern -> {option: value}"}
     )
     MOUNTS: tuple[str, ...] = field(default=(), metadata={"help": "the mount points to watch, instead of those found"})
+    CELERY_APP: str = field(
+        default="", metadata={"help": "the Celery app, as `celery -A` takes it, where it is not found by itself"}
+    )
+    CELERY_QUEUES: tuple[str, ...] = field(
+        default=(), metadata={"help": "the queues to watch, instead of those that tasks are routed to"}
+    )
+    RABBITMQ_MANAGEMENT: str = field(
+        default="", metadata={"help": "the URL of RabbitMQ's management API, for what AMQP does not tell"}
+    )
     PLUGINS: tuple[str, ...] = field(default=(), metadata={"help": "modules with checks, besides the apps' health.py"})
     SECRETS: tuple[str, ...] = field(
         default=(), metadata={"help": "names of settings and variables to mask, besides the usual ones"}
@@ -83,6 +92,16 @@ def _texts(value: object) -> Iterator[Problem]:
         yield _wrong(value, "a list of texts")
 
 
+def _text(value: object) -> Iterator[Problem]:
+    if not isinstance(value, str):
+        yield _wrong(value, "a text")
+
+
+def _url(value: object) -> Iterator[Problem]:
+    if not isinstance(value, str) or (value and not value.startswith(("http://", "https://"))):
+        yield Problem("E003", " is no URL: it must begin with http:// or https://.", "Example: http://127.0.0.1:15672")
+
+
 def _fail_on(value: object) -> Iterator[Problem]:
     words = [str(word) for word in FailOn]
     if value not in words:
@@ -127,6 +146,9 @@ _VALIDATORS: dict[str, Callable[[object], Iterator[Problem]]] = {
     "THRESHOLDS": _mapping_of(_thresholds, "a dict of metrics and thresholds"),
     "OPTIONS": _mapping_of(_options, "a dict of patterns and options"),
     "MOUNTS": _texts,
+    "CELERY_APP": _text,
+    "CELERY_QUEUES": _texts,
+    "RABBITMQ_MANAGEMENT": _url,
     "PLUGINS": _texts,
     "SECRETS": _texts,
 }

@@ -1,7 +1,8 @@
 """Source: where the settings come from, and the few of them that matter here.
 
 `--settings`, else DJANGO_SETTINGS_MODULE, else the `manage.py` in this or a parent folder; with none of
-them the embedded default: this host, and what DATABASE_URL, CACHE_URL or REDIS_URL point to.
+them the embedded default: this host, and what DATABASE_URL, CACHE_URL or
+REDIS_URL, and CELERY_BROKER_URL point to.
 """
 
 import os
@@ -142,4 +143,5 @@ def embedded(environ: Mapping[str, str]) -> Source:
     for variable in ("CACHE_URL", "REDIS_URL"):
         if environ.get(variable) and "default" not in caches:
             caches["default"] = cache_from_url(environ[variable], variable)
-    return Source(name=EMBEDDED, databases=databases, caches=caches)
+    celery = {name: environ[name] for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND") if environ.get(name)}
+    return Source(name=EMBEDDED, databases=databases, caches=caches, everything=celery)

@@ -77,9 +77,12 @@ def check_classes() -> set[type[Check]]:
         value
         for module in modules
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Check) and value.__module__ == module.__name__
+        if issubclass(type(value), type) and issubclass(value, Check) and value.__module__ == module.__name__
     }
     return {found for found in classes if "gather" in vars(found)}
+
+
+SETTINGS = {"BROKER_URL", "CELERY_BROKER_WRITE_URL"}  # of Celery, read from Django's settings alone
 
 
 def variables() -> set[str]:
@@ -87,7 +90,12 @@ def variables() -> set[str]:
     named = {option.envvar for name in COMMANDS for option in command(name).params if option.envvar}
     source = "".join(path.read_text() for path in (ROOT / "health_cli").rglob("*.py"))
     read = re.findall(r"environ(?:\.get\(|\[)\"([A-Z_]+)\"", source)
-    urls = re.findall(r"\"([A-Z]+_URL)\"", source)
+    urls = set(re.findall(r"\"([A-Z_]+_URL)\"", source)) & {
+        "DATABASE_URL",
+        "CACHE_URL",
+        "REDIS_URL",
+        "CELERY_BROKER_URL",
+    }
     return {str(name) for name in named} | set(read) | set(urls) | {"HEALTH_WARNING", "HEALTH_CRITICAL"}
 
 

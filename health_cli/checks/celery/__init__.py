@@ -1,0 +1,1 @@
+"""The checks of Celery: its broker, workers, queues, failed tasks and results."""

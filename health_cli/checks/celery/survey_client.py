@@ -1,0 +1,120 @@
+"""Surveys the broker's queues and all workers. Loaded only when such a check runs, since it needs Celery."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from kombu import Connection
+
+from health_cli.checks.celery.link import RABBITMQ, REDIS, any_link, driver_of
+from health_cli.checks.celery.management import Management
+from health_cli.checks.celery.pool import states_of
+from health_cli.checks.celery.roll_call import RollCall, consumers_of, declared
+from health_cli.checks.celery.survey import Node, QueueState, Survey
+from health_cli.core.errors import Failure
+from health_cli.core.kind import Kind
+from health_cli.core.status import Status
+
+PATIENCE = 1.0  # seconds that a silent worker is waited for; sooner, and a busy one logs that nobody took its answer
+NO_STAMP = "its messages carry no timestamp (docs/celery.md tells how they get one)"
+
+
+def survey(app: Any, queues: tuple[str, ...], *, limit: float, management: str) -> Survey:
+    """Connect, ask all workers, look at the queues; Failure where the broker can't be used."""
+    if not app.conf.worker_enable_remote_control:
+        raise Failure(
+            Kind.MISCONFIGURED, "The workers can't be asked: worker_enable_remote_control is off.",
+            summary="remote control is off", hint="Turn it on, or leave celery out with SKIP.", status=Status.UNKNOWN,
+        )  # fmt: skip
+    with any_link(app, limit) as connection:
+        roll = RollCall(app, connection, PATIENCE, consumers_of(connection, queues))
+        roll.run()
+        nodes = tuple(sorted(_nodes(roll), key=lambda node: node.name))
+        api = Management.of(connection, management, asked=bool(roll.silent()))
+        return Survey(
+            how=roll.how,
+            nodes=nodes,
+            silent=roll.silent(),
+            suspects=_suspects(connection, app, api, nodes) if roll.silent() else (),
+            queues={name: _queue(connection, api, name, nodes) for name in queues},
+        )
+
+
+def _nodes(roll: RollCall) -> Iterator[Node]:
+    now = time.time()
+    for name, replies in roll.replies.get("ping", {}).items():
+        said = {command: _last(roll.replies.get(command, {}).get(name)) for command in roll.replies}
+        node = node_of(name, said, roll.offsets.get(name), now)
+        yield replace(node, response_time=min(seconds for _, seconds in replies), replies=len(replies))
+
+
+def _last(replies: Any) -> Any:
+    return replies[-1][0] if replies else None
+
+
+def node_of(name: str, said: Mapping[str, Any], offset: float | None, now: float) -> Node:
+    """Return one worker from what it said to each question; what it did not say is None."""
+    stats = said.get("stats") or {}
+    pool = stats.get("pool") or {}
+    active = said.get("active")
+    began = [task["time_start"] for task in active or () if task.get("time_start")]
+    queues = said.get("active_queues")
+    processes = pool.get("processes") or ()
+    return Node(
+        name=name,
+        pool=str(pool.get("implementation", "")).partition(":")[0].rpartition(".")[2],
+        slots=pool.get("max-concurrency"),
+        processes=len(processes) if processes else None,
+        active=_count(active),
+        reserved=_count(said.get("reserved")),
+        scheduled=_count(said.get("scheduled")),
+        # By the worker's own clock, which is the one that noted the beginning.
+        oldest_active=max(0.0, now + (offset or 0.0) - min(began)) if began else None,
+        clock_offset=offset,
+        queues=tuple(sorted(row["name"] for row in queues)) if isinstance(queues, list) else None,
+        uptime=stats.get("uptime"),
+        children=states_of(name, stats.get("pid"), processes),
+    )
+
+
+def _count(items: Any) -> int | None:
+    return len(items) if isinstance(items, list) else None
+
+
+def _suspects(connection: Connection, app: Any, api: Management, nodes: tuple[Node, ...]) -> tuple[str, ...]:
+    """Return the names of workers that the broker knows of and that have not answered."""
+    exchange = app.control.mailbox(connection).exchange.name
+    if driver_of(connection) == REDIS:
+        known = [row[-1] for row in connection.default_channel.get_table(exchange)]
+    else:
+        known = api.bound_queues(exchange)
+    names = {queue.removesuffix(f".{exchange}") for queue in known}
+    return tuple(sorted(names - {node.name for node in nodes}))
+
+
+def _queue(connection: Connection, api: Management, name: str, nodes: tuple[Node, ...]) -> QueueState:
+    found = declared(connection, name)
+    waiting = found.message_count if found else 0
+    reading = sum(name in (node.queues or ()) for node in nodes)
+    if driver_of(connection) == RABBITMQ:
+        age, why = api.oldest(name) if waiting else (None, "")
+        return QueueState(
+            exists=bool(found), waiting=waiting, consumers=found.consumer_count if found else 0,
+            oldest_waiting=age, why_no_age=why,
+        )  # fmt: skip
+    age, why = _oldest_on_redis(connection, name) if waiting and driver_of(connection) == REDIS else (None, "")
+    return QueueState(exists=True, waiting=waiting, consumers=reading, oldest_waiting=age, why_no_age=why)
+
+
+def _oldest_on_redis(connection: Connection, queue: str) -> tuple[float | None, str]:
+    """Return the age of the oldest task that waits, over the lists of all priorities."""
+    channel = connection.default_channel
+    client = import_module("redis").Redis(connection_pool=channel.pool)
+    prefix = channel.global_keyprefix
+    keys = [f"{prefix}{queue}{channel.sep}{step}" if step else f"{prefix}{queue}" for step in channel.priority_steps]
+    heads = [head for key in keys if (head := client.lindex(key, -1))]
+    stamps = [stamp for head in heads if (stamp := json.loads(head).get("properties", {}).get("timestamp"))]
+    return (max(0.0, time.time() - min(stamps)), "") if stamps else (None, NO_STAMP)

@@ -1,0 +1,169 @@
+"""The checks of Celery: finds the project's app without importing its tasks, and the queues it routes to."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from health_cli.checks.celery.base import CELERY, Project
+from health_cli.checks.celery.broker import Broker, LocalBroker
+from health_cli.checks.celery.failures import Failures
+from health_cli.checks.celery.queue import QueueCheck
+from health_cli.checks.celery.results import Results
+from health_cli.checks.celery.workers import Workers
+from health_cli.config.setting import HealthSetting
+from health_cli.config.source import EMBEDDED, Source
+from health_cli.core.check import Check
+from health_cli.core.errors import Failure
+from health_cli.core.guard import Crash, attempt
+from health_cli.core.kind import Kind
+from health_cli.core.status import Status
+
+LOCAL = ("memory", "filesystem")
+# Where an app is by custom, below the project's package.
+MODULES = ("celery", "celery_app", "celeryapp")
+BROKER_SETTINGS = ("CELERY_BROKER_URL", "CELERY_BROKER_WRITE_URL", "BROKER_URL")  # the last of Celery 3
+
+
+def celery(source: Source, setting: HealthSetting) -> Iterator[Check]:
+    """Yield the checks of the project's Celery, none where it has none."""
+    if not setting.CELERY_APP and not _uses_celery(source):
+        return
+    found = attempt(lambda: find_app(source, setting.CELERY_APP))
+    if isinstance(found, Crash):
+        yield from _without_app(source, setting, found)
+    elif found is not None:
+        yield from _with_app(found, setting)
+
+
+def _with_app(app: Any, setting: HealthSetting) -> Iterator[Check]:
+    conf = {key: app.conf[key] for key in app.conf}
+    if conf.get("task_always_eager") or str(conf.get("broker_url") or "").startswith(LOCAL):
+        yield LocalBroker(conf=conf)
+        return
+    queues = setting.CELERY_QUEUES or tuple(dict.fromkeys(queues_of(conf)))
+    project = Project(app, queues=queues, management=setting.RABBITMQ_MANAGEMENT)
+    yield Broker(project=project, conf=conf)
+    yield Workers(project=project, conf=conf)
+    for queue in queues:
+        yield QueueCheck(name=f"celery.queue:{queue}", project=project, conf=conf)
+    yield Failures(project=project, conf=conf)
+    if conf.get("result_backend"):
+        yield Results(project=project, conf=conf)
+
+
+def _without_app(source: Source, setting: HealthSetting, crash: Crash) -> Iterator[Check]:
+    """Yield the checks that say why there is no app; a project's faulty module must not stop the others."""
+    project = Project(problem=problem_of(crash), queues=setting.CELERY_QUEUES)
+    conf = {key: value for key, value in source.everything.items() if key.startswith(("CELERY", "BROKER"))}
+    yield Broker(project=project, conf=conf)
+    yield Workers(project=project, conf=conf)
+    for queue in setting.CELERY_QUEUES:
+        yield QueueCheck(name=f"celery.queue:{queue}", project=project, conf=conf)
+
+
+def problem_of(crash: Crash) -> Failure:
+    """Return the failure for an app that can't be loaded."""
+    missing = isinstance(crash.error, ModuleNotFoundError) and crash.error.name == CELERY.module
+    if missing:
+        return Failure(
+            Kind.MISCONFIGURED, "The Python package for it is not installed (no module 'celery').",
+            hint=f"Install it: pip install 'health-cli[{CELERY.extra}]'", summary="celery not installed",
+            status=Status.UNKNOWN,
+        )  # fmt: skip
+    return Failure(
+        Kind.MISCONFIGURED,
+        f"The project's Celery app can't be loaded: {crash.name}: {crash.text} (in {crash.place})",
+        hint="Import its module by hand to see more, or name the app: HEALTH_CLI['CELERY_APP'] = 'package.celery:app'.",
+        summary=f"app not loaded: {crash.name}",
+        status=Status.UNKNOWN,
+    )
+
+
+def _uses_celery(source: Source) -> bool:
+    """Tell whether a project has a Celery app or a broker, without importing anything of it."""
+    if any(source.everything.get(name) for name in BROKER_SETTINGS):
+        return True
+    return any(_has_app(package) for package in packages_of(source))
+
+
+def _has_app(package: str) -> bool:
+    if hasattr(sys.modules.get(package), "celery_app"):
+        return True
+    return any(_module_exists(f"{package}.{name}") for name in MODULES)
+
+
+def _module_exists(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except (ModuleNotFoundError, ValueError):
+        return False
+
+
+def packages_of(source: Source) -> list[str]:
+    """Return the packages in which a project's app may be: those of its settings, its URLs and its WSGI application."""
+    paths = [source.name, source.everything.get("ROOT_URLCONF"), source.everything.get("WSGI_APPLICATION")]
+    given = [str(path).partition(".")[0] for path in paths if path and path != EMBEDDED and "." in str(path)]
+    return [name for name in dict.fromkeys(given) if name.isidentifier()]
+
+
+def find_app(source: Source, name: str = "") -> Any:
+    """Return the app that the setting names, that of the project's package, or a bare one with its settings.
+
+    None where there is no trace of a broker; raises what the project's module raises.
+    """
+    if name:
+        return import_module("celery.app.utils").find_app(name)
+    for package in packages_of(source):
+        app = getattr(import_module(package), "celery_app", None)
+        if app is not None and not isinstance(app, type(sys)):
+            return app
+        for module in MODULES:
+            if _module_exists(f"{package}.{module}"):
+                return import_module("celery.app.utils").find_app(f"{package}.{module}")
+    return _bare_app(source)
+
+
+def _bare_app(source: Source) -> Any:
+    """Return an app of our own with the project's broker; None where no setting names one."""
+    url = next((source.everything[name] for name in BROKER_SETTINGS if source.everything.get(name)), "")
+    if not url:
+        return None
+    app = import_module("celery").Celery("health_cli", set_as_current=False)
+    if source.name == EMBEDDED:
+        app.conf.broker_url = url
+        app.conf.result_backend = source.everything.get("CELERY_RESULT_BACKEND") or None
+    else:
+        app.config_from_object("django.conf:settings", namespace="" if "BROKER_URL" in source.everything else "CELERY")
+    return app
+
+
+def queues_of(conf: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of the queues that the configuration sends tasks to: the default one, and those of the routes."""
+    declared = [_queue_name(queue) for queue in conf.get("task_queues") or ()]
+    default = str(conf.get("task_default_queue") or "celery")
+    yield from (name for name in [default, *declared] if name)
+    yield from _routed(conf.get("task_routes"))
+    schedule = conf.get("beat_schedule") or {}
+    for entry in schedule.values() if isinstance(schedule, Mapping) else ():
+        options = entry.get("options") if isinstance(entry, Mapping) else None
+        yield from _routed([{"beat": options}] if isinstance(options, Mapping) else None)
+
+
+def _routed(routes: Any) -> Iterator[str]:
+    """Yield the queues of task_routes as far as they are plain: dicts, pairs and lists of them; a router is code."""
+    if isinstance(routes, Mapping):
+        for route in routes.values():
+            name = _queue_name(route.get("queue") if isinstance(route, Mapping) else route)
+            if name:
+                yield name
+    elif isinstance(routes, Iterable) and not isinstance(routes, str):
+        for route in routes:
+            pair = isinstance(route, tuple | list) and len(route) == 2 and isinstance(route[0], str)
+            yield from _routed({route[0]: route[1]} if pair else route)
+
+
+def _queue_name(queue: Any) -> str:
+    """Return the name of a queue that is given by name or as kombu's Queue."""
+    return str(getattr(queue, "name", queue) or "")
