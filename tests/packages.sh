@@ -6,6 +6,7 @@ set -euo pipefail
 # command or file -> Debian package
 needed=(
     mariadbd:mariadb-server redis-server:redis-server memcached:memcached
+    rabbitmq-server:rabbitmq-server
     /usr/include/mariadb/mysql.h:libmariadb-dev pkg-config:pkg-config gcc:gcc
     '/usr/lib/postgresql/*/bin/postgres:postgresql'
     icinga2:icinga2-bin /usr/share/perl5/Monitoring/Plugin.pm:libmonitoring-plugin-perl

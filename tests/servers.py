@@ -1,8 +1,10 @@
 """Private servers for the tests: each on a free loopback port, in a temporary folder of its own.
 
 They can be stopped, killed, frozen and thawed. Only processes that were started here are ever ended.
+RabbitMQ and Celery's workers are in `tests/brokers.py`.
 """
 
+import contextlib
 import glob
 import os
 import shutil
@@ -12,9 +14,12 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import quote
 
+import amqp
 import MySQLdb
+import psutil
 import psycopg
 import redis
 
@@ -32,7 +37,8 @@ def free_port() -> int:
 
 def program(name: str, package: str) -> str:
     """Return the path of a program; the failure names the line that installs it."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") or next(
+    # Debian's own folder of RabbitMQ goes first: the script on the PATH changes the user, and the folder.
+    found = shutil.which(name, path=f"/usr/lib/rabbitmq/bin:{os.environ['PATH']}:/usr/sbin") or next(
         iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)), None
     )
     assert found, f"'{name}' is not installed. Install it: apt-get install --no-install-recommends {package}"
@@ -46,61 +52,104 @@ def wait_until(ready: Callable[[], object], what: str, limit: float = START_LIMI
         try:
             if ready():
                 return
-        except (OSError, MySQLdb.Error, psycopg.Error, redis.RedisError) as caught:
+        except (OSError, MySQLdb.Error, psycopg.Error, redis.RedisError, amqp.AMQPError) as caught:
             error = caught
         time.sleep(0.02)
     raise AssertionError(f"{what} did not come about in {limit:g} s (last error: {error})")
 
 
-class Server:
-    """One server process."""
+class Process:
+    """One process that was started here, and its children."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.port = folder, free_port()
+        self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+
+    def __str__(self) -> str:
+        return type(self).__name__
 
     def command(self) -> Sequence[str]:
         """What to run."""
         raise NotImplementedError
 
     def ready(self) -> object:
-        """True once the server serves; may raise until then."""
+        """True once the process serves; may raise until then."""
         raise NotImplementedError
-
-    def start(self) -> Any:
-        """Start and wait until it serves; return self."""
-        with (self.folder / "output").open("ab") as output:
-            self._process = subprocess.Popen(
-                self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **self.how()
-            )
-        wait_until(self._ready_or_dead, f"{type(self).__name__} on port {self.port}")
-        return self
 
     def how(self) -> dict[str, Any]:
         """Further arguments for the process."""
         return {}
 
+    def launch(self) -> Self:
+        """Start, and wait for nothing; return self."""
+        assert self._process is None, f"{self} was started already"
+        with (self.folder / "output").open("ab") as output:
+            self._process = subprocess.Popen(
+                self.command(),
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, **{"cwd": self.folder, **self.how()},
+            )  # fmt: skip
+        return self
+
+    def start(self) -> Self:
+        """Start and wait until it serves; return self."""
+        self.launch()
+        wait_until(self._ready_or_dead, str(self))
+        return self
+
     def _ready_or_dead(self) -> object:
-        assert self._process and self._process.poll() is None, (self.folder / "output").read_text(errors="replace")
+        assert self._process and self._process.poll() is None, self.output
         return self.ready()
+
+    @property
+    def output(self) -> str:
+        """What it has said so far."""
+        return (self.folder / "output").read_text(errors="replace")
 
     @property
     def pid(self) -> int:
         assert self._process
         return self._process.pid
 
-    def stop(self) -> None:
-        """End the server, politely first."""
+    def family(self) -> list[psutil.Process]:
+        """The children, and theirs."""
+        assert self._process
+        return psutil.Process(self.pid).children(recursive=True) if self._process.poll() is None else []
+
+    def terminate(self) -> None:
+        """Ask the process to end, and wait for nothing."""
+        if self._process is not None:
+            self.thaw()
+            self._process.terminate()
+
+    def stop(self, limit: float = 20) -> None:
+        """End the process and its children, politely first."""
         if self._process is None:
             return
-        self.thaw()
-        self._process.terminate()
+        family = self.family()
+        self.terminate()
         try:
-            self._process.wait(20)
+            self._process.wait(limit)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
+        else:
+            self._bury(family)
+
+    def kill(self) -> None:
+        """End the process and its children at once: nobody can say goodbye."""
+        if self._process is None:
+            return
+        family = self.family()
+        self._process.kill()
+        self._process.wait()
+        self._bury(family)
+
+    def _bury(self, family: Sequence[psutil.Process]) -> None:
+        """See to it that nobody outlives the process."""
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+        wait_until(lambda: not any(map(alive, family)), f"the end of the children of {self}")
         self._process = None
 
     def freeze(self) -> None:
@@ -108,8 +157,28 @@ class Server:
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
-        os.kill(self.pid, signal.SIGCONT)
+        """Let it go on, if it is there at all."""
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
+
+def alive(process: psutil.Process) -> bool:
+    """Tell whether a process is there. A zombie is dead, whether or not anybody has noticed."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+class Server(Process):
+    """A process with a port."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.port = free_port()
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__} on port {self.port}"
 
 
 class MariaDB(Server):
@@ -120,7 +189,7 @@ class MariaDB(Server):
         self.options = options
         self.socket = str(folder / "s")
 
-    def start(self) -> "MariaDB":
+    def start(self) -> Self:
         if not (self.folder / "data").exists():
             subprocess.run(
                 [
@@ -137,7 +206,7 @@ class MariaDB(Server):
                 "GRANT ALL ON shop.* TO app@'127.0.0.1'",
             )
             return self
-        return super().start()  # type: ignore[no-any-return]
+        return super().start()
 
     def command(self) -> Sequence[str]:
         return [
@@ -194,6 +263,10 @@ class Redis(Server):
         """Return a client of the administrator's."""
         return redis.Redis(host="127.0.0.1", port=self.port, password=PASSWORD, socket_timeout=5, **options)
 
+    def url(self, db: int = 0) -> str:
+        """Return what a broker or a result backend would be given."""
+        return f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/{db}"
+
     def ready(self) -> object:
         with self.client() as client:
             return client.ping()
@@ -230,7 +303,7 @@ class PostgreSQL(Server):
 
     USER = "postgres"
 
-    def start(self) -> "PostgreSQL":
+    def start(self) -> Self:
         self.folder.chmod(0o755)
         fresh = not (self.folder / "data").exists()
         if fresh:
