@@ -31,8 +31,11 @@ CACHES = json.loads(os.environ.get("SHOP_CACHES", "{}")) or {
 }
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "memory://")
+CELERY_RESULT_BACKEND = os.environ.get("CELERY_RESULT_BACKEND")
 CELERY_TASK_ROUTES = {"shop.tasks.send_invoice": {"queue": "emails"}}
 CELERY_TASK_DEFAULT_QUEUE = "orders"
+# SHOP_CELERY adds to these settings, or replaces them: {"CELERY_TASK_ACKS_LATE": true}
+globals().update(json.loads(os.environ.get("SHOP_CELERY", "{}")))
 
 LOGGING = {
     "version": 1,
