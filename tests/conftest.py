@@ -1,5 +1,6 @@
 """Fixtures: real servers, and the command line as a user would call it."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -12,10 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests.brokers import SHOP, CeleryWorker, RabbitMQ
 from tests.servers import MariaDB, Memcached, PostgreSQL, Redis, Server
 
-ROOT = Path(__file__).resolve().parent.parent
-SHOP = ROOT / "examples" / "shop"
 HEALTH = str(Path(sys.executable).with_name("health"))
 
 
@@ -157,3 +157,39 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]
     for parent in (folder, *folder.parents[:2]):
         parent.chmod(parent.stat().st_mode | 0o055)
     yield from serve(PostgreSQL(folder))
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    """A RabbitMQ that all tests share; whoever freezes it thaws it."""
+    yield from serve(RabbitMQ(tmp_path_factory.mktemp("rabbitmq")))
+
+
+class WorkerFactory:
+    """Makes workers of the example project."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._workers: list[CeleryWorker] = []
+
+    def __call__(self, broker_url: str, *options: str, wait: bool = True, **how: Any) -> CeleryWorker:
+        worker = CeleryWorker(self._folder / f"worker-{len(self._workers)}", broker_url, *options, **how)
+        self._workers.append(worker)
+        return worker.start() if wait else worker.launch()
+
+    def end(self) -> None:
+        """End them all at the same time, with a few seconds for their tasks."""
+        with contextlib.ExitStack() as ends:
+            for worker in self._workers:
+                ends.callback(worker.stop, limit=5)
+                worker.terminate()
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[WorkerFactory]:
+    """Start workers: `worker(broker_url, pool="prefork", queues=["orders"], concurrency=2, name="w1")`."""
+    factory = WorkerFactory(tmp_path)
+    try:
+        yield factory
+    finally:
+        factory.end()

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import HEALTH, ROOT, Run, health
+from tests.brokers import ROOT
+from tests.conftest import HEALTH, Run, health
 from tests.servers import wait_until
 
 CALM = {"calm.quick": "healthy", "calm.slow": "healthy", "calm.last": "healthy"}
