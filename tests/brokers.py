@@ -30,7 +30,7 @@ class RabbitMQ(Server):
         super().__init__(folder)
         self.options = options
         self.management_port = free_port() if management else None
-        self._distribution_port = free_port()
+        self._distribution_port, self._no_epmd_port = free_port(), free_port()
 
     def launch(self) -> Self:
         (self.folder / "rabbitmq.config").write_text(f"[{self._rabbit()}, {self._management()}].")
@@ -64,7 +64,7 @@ class RabbitMQ(Server):
         # A node that gets its name from Erlang, not from RabbitMQ, asks for no epmd: that daemon would be shared,
         # and would outlive us. One scheduler is enough, and starts faster than one for each processor.
         erlang = (
-            f"-sname {node} -start_epmd false -erl_epmd_port {self._distribution_port} "
+            f"-sname {node} -erl_epmd_port {self._distribution_port} "
             "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +SDcpu 1:1 +SDio 1 +A 1"
         )
         files = {
@@ -76,6 +76,8 @@ class RabbitMQ(Server):
             "PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8",
             **{f"RABBITMQ_{name}": str(folder / file) for name, file in files.items()},
             "RABBITMQ_NODENAME": node, "RABBITMQ_LOGS": "-", "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": erlang,
+            # For good: each minute RabbitMQ looks for an epmd, would tell it the node, or have an Erlang start one.
+            "ERL_FLAGS": "-start_epmd false", "ERL_EPMD_PORT": str(self._no_epmd_port),
             "RUNNING_UNDER_SYSTEMD": "true",  # so that the script becomes the node, and `pid` is the node's
         }  # fmt: skip
 
@@ -99,7 +101,7 @@ class RabbitMQ(Server):
 
     def ctl(self, *words: str) -> str:
         """Return what rabbitmqctl says: to "list_queues", "-p", "shop", for instance."""
-        alone = f"-start_epmd false -erl_epmd_port {self._distribution_port} -dist_listen false"
+        alone = f"-erl_epmd_port {self._distribution_port} -dist_listen false"
         done = subprocess.run(
             [program("rabbitmqctl", "rabbitmq-server"), "--quiet", *words],
             env={**self._env(), "RABBITMQ_CTL_ERL_ARGS": alone},

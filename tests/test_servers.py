@@ -48,6 +48,7 @@ def test_rabbitmq_comes_back_with_its_data_and_leaves_nothing_behind(tmp_path: P
         with server.connect() as connection:
             connection.channel().queue_declare("kept", durable=True, auto_delete=False)
         assert server.ctl("list_queues", "-p", "shop", "name").split() == ["name", "kept"]
+        server.ctl("eval", "rabbit_nodes_common:ensure_epmd().")  # as the node does every minute
         server.freeze()
         with pytest.raises(TimeoutError):
             server.connect(limit=0.5)
