@@ -1,11 +1,9 @@
 """host.cpu: how busy the CPUs are, over a real sample."""
 
-import time
 from dataclasses import dataclass, field
 
-import psutil
-
 from health_cli.checks.host.cgroup import CpuLimit, cpu_limit
+from health_cli.checks.host.sample import ours, sample
 from health_cli.core.check import Check
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
@@ -22,9 +20,9 @@ METRICS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Cpu(Check):
-    """CPU time used during a sample of `sample` seconds, measured from two readings, never since boot.
+    """CPU time used during a sample of at least `sample` seconds, measured from two readings, never since boot.
 
-    What this process uses itself meanwhile is left out. It is a snapshot: the load (host.load) tells about
+    What health-cli uses itself meanwhile is left out. It is a snapshot: the load (host.load) tells about
     the last minutes. Where a cgroup has a quota, what its group used of that is measured too: the host may
     be idle while the container is throttled.
     """
@@ -34,12 +32,11 @@ class Cpu(Check):
     sample: float = 0.1
 
     def gather(self) -> Measurement:
-        """Read the CPU times twice."""
-        before, first, ours, began = cpu_limit(), psutil.cpu_times(), time.process_time(), time.monotonic()
-        time.sleep(self.sample)
-        after, second, seconds = cpu_limit(), psutil.cpu_times(), time.monotonic() - began
-        host = measure(first._asdict(), second._asdict(), time.process_time() - ours)
-        values, missing = measure_quota(before, after, seconds)
+        """Read the CPU times twice, and what a quota allows and its group has used."""
+        before = cpu_limit()
+        first, second = sample(self.sample, anew=before is not None)
+        host = measure(first.cpu_times, second.cpu_times, ours(first, second))
+        values, missing = measure_quota(before, cpu_limit(), second.at - first.at)
         return Measurement(values={**host.values, **values}, missing={**host.missing, **missing})
 
     def judge(self, measurement: Measurement) -> Result:
@@ -49,10 +46,10 @@ class Cpu(Check):
         return self.result(measurement, summary=summary)
 
 
-def measure(first: dict[str, float], second: dict[str, float], ours: float = 0.0) -> Measurement:
+def measure(first: dict[str, float], second: dict[str, float], own: float = 0.0) -> Measurement:
     """Turn two readings of CPU times into percentages of the time between them.
 
-    `ours` are the seconds that this process used itself, which are left out of what is used. Guest time is
+    `own` are the seconds that health-cli used itself, which are left out of what is used. Guest time is
     left out of the sum: Linux counts it in user time already.
     """
     names = [name for name in second if name not in {"guest", "guest_nice"}]
@@ -62,7 +59,7 @@ def measure(first: dict[str, float], second: dict[str, float], ours: float = 0.0
         reason = "no time passed in the sample"
         return Measurement(missing=dict.fromkeys(("used_percent", "iowait_percent", "steal_percent"), reason))
     idle = spent["idle"] + spent.get("iowait", 0.0)
-    used = max(0.0, total - idle - ours)
+    used = max(0.0, total - idle - own)
     values, missing = {"used_percent": round(100 * used / total, 1)}, {}
     for name in ("iowait", "steal"):
         if name in spent:

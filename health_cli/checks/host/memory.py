@@ -1,11 +1,10 @@
 """host.memory: how much memory is left, of the host or of the control group that binds first."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
-
-import psutil
 
 from health_cli.checks.host.cgroup import MemoryLimit, memory_limit
+from health_cli.checks.host.procfs import read
+from health_cli.checks.host.system import system
 from health_cli.core.check import Check
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
@@ -45,8 +44,7 @@ class Memory(Check):
 
     def gather(self) -> Measurement:
         """Read the host's memory and the tightest cgroup limit."""
-        memory = psutil.virtual_memory()
-        return measure(memory.total, memory.available, memory_limit(), oom_kills())
+        return measure(*system.memory(), memory_limit(), oom_kills())
 
     def judge(self, measurement: Measurement) -> Result:
         """Judge the percentage of what binds."""
@@ -73,8 +71,4 @@ def measure(total: int, available: int, limit: MemoryLimit | None, kills: int | 
 
 def oom_kills(vmstat: str = "/proc/vmstat") -> int | None:
     """Return the kernel's count of out-of-memory kills, None where it keeps none."""
-    try:
-        lines = Path(vmstat).read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
+    return next((int(line.split()[1]) for line in read(vmstat).splitlines() if line.startswith("oom_kill ")), None)

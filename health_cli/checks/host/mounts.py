@@ -3,14 +3,13 @@
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-
-import psutil
 
 from health_cli.checks.host.procfs import read, unescape
+
+if sys.platform != "linux":
+    import psutil
 
 # Pseudo file systems: node_exporter's list of ignored types, and a few that came later.
 PSEUDO = frozenset(
@@ -38,13 +37,20 @@ def watched(mountinfo: str = "/proc/self/mountinfo") -> list[str]:
     `/` always, and the folder of temporary files even where it lies in memory: uploads end when it is full.
     """
     points: dict[str, str] = {}
+    always = {"/", temporary_folder()}
     for mount in _mounts(mountinfo):
         remote = mount.kind in NETWORK or mount.kind.split(".")[0] == "fuse"  # sshfs, s3fs, gcsfuse ...
         real = not remote and mount.kind not in PSEUDO | {"overlay"} and not _IGNORED.match(mount.point)
-        always = mount.point in {"/", tempfile.gettempdir()}
-        if (always or real) and os.path.isdir(mount.point):
+        if (mount.point in always or real) and os.path.isdir(mount.point):
             points[mount.device] = min(mount.point, points.get(mount.device, mount.point), key=len)
     return sorted({"/", *points.values()})
+
+
+def temporary_folder() -> str:
+    """Return the folder of temporary files: the one that Python's `tempfile` takes, even when it is full."""
+    given = [os.environ.get(name, "") for name in ("TMPDIR", "TEMP", "TMP")]
+    places = [*given, "/tmp", "/var/tmp"]  # noqa: S108  # looked at, never written to
+    return next((os.path.abspath(place) for place in places if place and os.access(place, os.W_OK | os.X_OK)), "/")
 
 
 def _mounts(mountinfo: str) -> Iterator[Mount]:
@@ -52,7 +58,7 @@ def _mounts(mountinfo: str) -> Iterator[Mount]:
     if sys.platform != "linux":
         yield from (Mount(p.device, p.mountpoint, p.fstype) for p in psutil.disk_partitions(all=False))
         return
-    for line in read(Path(mountinfo)).splitlines():
+    for line in read(mountinfo).splitlines():
         before, _, after = line.partition(" - ")
         fields, (kind, source, _) = before.split(), after.split(" ", 2)
         # The datasets of a ZFS pool share its room; each has a device number of its own.

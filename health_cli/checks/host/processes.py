@@ -1,10 +1,9 @@
 """host.processes: how many there are, how many are zombies, and how many files are open."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import psutil
-
+from health_cli.checks.host.procfs import read
+from health_cli.checks.host.system import system
 from health_cli.core.check import Check
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
@@ -31,8 +30,7 @@ class Processes(Check):
 
     def gather(self) -> Measurement:
         """Count processes and read the kernel's table of files."""
-        states = [process.info["status"] for process in psutil.process_iter(["status"])]
-        return measure(len(states), states.count(psutil.STATUS_ZOMBIE), open_files())
+        return measure(*system.processes(), open_files())
 
     def judge(self, measurement: Measurement) -> Result:
         """Judge the open files."""
@@ -53,8 +51,5 @@ def measure(processes: int, zombies: int, files: tuple[int, int] | None) -> Meas
 
 def open_files(path: str = "/proc/sys/fs/file-nr") -> tuple[int, int] | None:
     """Return open files and their maximum, None where the kernel does not tell."""
-    try:
-        used, _, maximum = Path(path).read_text().split()
-    except OSError:
-        return None
-    return int(used), int(maximum)
+    numbers = read(path).split()
+    return (int(numbers[0]), int(numbers[2])) if numbers else None

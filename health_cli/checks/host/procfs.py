@@ -1,16 +1,17 @@
 """Reading the kernel's own files: /proc and /sys."""
 
+import os
 import re
-from pathlib import Path
 
 
-def read(path: Path) -> str:
+def read(path: str | os.PathLike[str]) -> str:
     """Return a file's text, nothing where it is not there or not for us.
 
     Names in it may be of any bytes: what is no UTF-8 comes as surrogates, as os.fsdecode has it.
     """
     try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
     except OSError:
         return ""
 

@@ -1,10 +1,9 @@
 """host.swap: how full the swap space is, and whether the host is swapping right now."""
 
-import time
 from dataclasses import dataclass, field
 
-import psutil
-
+from health_cli.checks.host.sample import sample
+from health_cli.checks.host.system import system
 from health_cli.core.check import Check
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
@@ -29,7 +28,7 @@ class Swap(Check):
 
     A full swap that nobody reads is harmless; one that is read makes everything slow. So it warns only
     when more than `busy_percent` is used (80: awesome-prometheus-alerts) and pages come back in during
-    a sample of `sample` seconds.
+    a sample of at least `sample` seconds.
     """
 
     name: str = "host.swap"
@@ -38,15 +37,13 @@ class Swap(Check):
     sample: float = 0.1
 
     def gather(self) -> Measurement:
-        """Read the swap counters twice."""
-        first = psutil.swap_memory()
-        if not first.total:
+        """Read how full it is, and twice how much has come back from it."""
+        total, used = system.swap()
+        if not total:
             return Measurement(missing=dict.fromkeys((m.name for m in METRICS), _NONE))
-        began = time.monotonic()
-        time.sleep(self.sample)
-        second = psutil.swap_memory()
-        rate = (second.sin - first.sin) / (time.monotonic() - began)
-        values = {"used_percent": second.percent, "used": second.used, "total": second.total}
+        first, second = sample(self.sample)
+        rate = (second.swapped_in - first.swapped_in) / (second.at - first.at)
+        values = {"used_percent": round(100 * used / total, 1), "used": used, "total": total}
         return Measurement(values=values | {"in_rate": round(rate, 1)})
 
     def judge(self, measurement: Measurement) -> Result:
