@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from health_cli.checks.host.sample import begin
 from health_cli.cli.output import Undelivered, keep_open, write
 from health_cli.cli.surroundings import Surroundings
 from health_cli.core.guard import Crash, attempt
@@ -20,6 +21,7 @@ USAGE = 3
 def main(argv: Sequence[str] | None = None, prog: str = "health") -> None:
     """Run the command line in this process and end the process with the verdict's exit code."""
     keep_open()
+    attempt(begin)
     around = Surroundings()
     around.interrupt.catch()
     words = list(sys.argv[1:] if argv is None else argv)

@@ -5,7 +5,6 @@ from importlib import import_module
 import click
 
 from health_cli import __version__
-from health_cli.core.registry import nearest
 
 COMMANDS = {
     "run": ("health_cli.cli.run", "Run the checks once and exit with the verdict (the default)."),
@@ -55,8 +54,9 @@ class HealthGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the subcommand; for a word that is none, say how to run checks of that name."""
         if args[0] not in COMMANDS:
+            nearest = import_module("health_cli.core.registry").nearest(args[0], COMMANDS)
             raise click.UsageError(
-                f"There is no command '{args[0]}'{nearest(args[0], COMMANDS)}. "
+                f"There is no command '{args[0]}'{nearest}. "
                 f"To run checks of that name: {ctx.command_path} run {args[0]}",
                 ctx,
             )

@@ -1,13 +1,11 @@
 """Surroundings: who calls a command, and where its output goes."""
 
 import sys
-from dataclasses import dataclass, field
 from typing import TextIO
 
 from health_cli.cli.interrupt import Interrupt
 
 
-@dataclass
 class Surroundings:
     """The streams of one call and the signals during it. None is the process's own stream.
 
@@ -15,9 +13,10 @@ class Surroundings:
     where checks that print in other threads would find them.
     """
 
-    interrupt: Interrupt = field(default_factory=Interrupt)
-    stdout: TextIO | None = None
-    stderr: TextIO | None = None
+    def __init__(self, *, stdout: TextIO | None = None, stderr: TextIO | None = None) -> None:
+        """Take the streams that the caller gives, if any."""
+        self.interrupt = Interrupt()
+        self.stdout, self.stderr = stdout, stderr
 
     @property
     def out(self) -> TextIO | None:

@@ -3,17 +3,15 @@
 The only broad `except` of the project: checks, settings modules and plugins all run through it.
 """
 
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from importlib import import_module
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 MAX_TRACE = 16 * 1024  # characters; the end of a traceback is what helps
 
 
-@dataclass(frozen=True, slots=True)
-class Crash:
+class Crash(NamedTuple):
     """What a call raised."""
 
     error: BaseException
@@ -32,13 +30,16 @@ class Crash:
     @property
     def place(self) -> str:
         """Function, file and line where it was raised."""
-        frames = traceback.extract_tb(self.error.__traceback__)
-        return f"{frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"
+        trace = self.error.__traceback__
+        while trace and trace.tb_next:
+            trace = trace.tb_next
+        code = trace.tb_frame.f_code if trace else None
+        return f"{code.co_name}, {code.co_filename}:{trace.tb_lineno}" if code and trace else "an unknown place"
 
     @property
     def trace(self) -> str:
         """The traceback, as `-vv` shows it."""
-        frames = "".join(traceback.format_tb(self.error.__traceback__))
+        frames = "".join(import_module("traceback").format_tb(self.error.__traceback__))
         return f"{frames[-MAX_TRACE:]}{self.name}: {self.text}"
 
 

@@ -1,7 +1,6 @@
 """Registry: the checks of this project by name, and how a pattern on the command line finds them."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib import import_module
 from types import ModuleType
@@ -26,7 +25,7 @@ def matches(name: str, pattern: str) -> bool:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return `; nearest: ...` with up to three known words that look like this one, or nothing."""
-    close = get_close_matches(word, list(known), n=3, cutoff=0.5)
+    close = import_module("difflib").get_close_matches(word, list(known), n=3, cutoff=0.5)
     return f"; nearest: {', '.join(close)}" if close else ""
 
 
