@@ -1,16 +1,19 @@
 """host.cpu: percentages of the time between two readings, and a real sample while something is busy."""
 
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from health_cli.checks.host.cgroup import CpuLimit
-from health_cli.checks.host.cpu import Cpu, measure, measure_quota
+from health_cli.checks.host.cpu import Cpu, measure, measure_quota, spare
 from health_cli.core.metric import metric
 from health_cli.core.status import Status
 from health_cli.testing import run_check
+from tests.conftest import health
 
 FIRST = {"user": 100.0, "nice": 0.0, "system": 50.0, "idle": 1000.0, "iowait": 10.0, "irq": 0.0, "softirq": 0.0,
          "steal": 1.0, "guest": 30.0, "guest_nice": 0.0}  # fmt: skip
@@ -37,6 +40,15 @@ def later(**changes: float) -> dict[str, float]:
 def test_time_between_the_readings(changes: dict[str, float], used: float, iowait: float, steal: float) -> None:
     values = measure(FIRST, later(**changes)).values
     assert (values["used_percent"], values["iowait_percent"], values["steal_percent"]) == (used, iowait, steal)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({"user": 3, "idle": 1}, True), ({"user": 9, "idle": 1}, False), ({"user": 2, "iowait": 1}, True), ({}, False)],
+    ids=["some", "little", "waiting for a disk", "no time passed"],
+)
+def test_idle_time_that_was_left(changes: dict[str, float], expected: bool) -> None:
+    assert spare(FIRST, later(**changes)) is expected
 
 
 def test_no_time_between_the_readings_is_null_not_zero() -> None:
@@ -88,6 +100,23 @@ def busy() -> Iterator[None]:
             yield
         finally:
             process.kill()
+
+
+@pytest.fixture
+def all_busy() -> Iterator[None]:
+    """Keep every CPU busy, and more, until the test ends."""
+    crowd = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    yield
+    for process in crowd:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.usefixtures("all_busy")
+def test_our_own_work_does_not_make_a_busy_host_look_idle() -> None:
+    time.sleep(0.3)
+    values = [health("run", "host.cpu", "-f", "json").metrics("host.cpu")["used_percent"] for _ in range(3)]
+    assert max(values) > 85
 
 
 @pytest.mark.usefixtures("busy")
