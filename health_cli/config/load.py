@@ -1,7 +1,8 @@
 """Load: brings the settings, the built-in checks, the project's own and the overrides together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
+from typing import NamedTuple
 
 from health_cli.config.builtin import FAMILIES, SUBSYSTEMS, builtin_checks, is_glob
 from health_cli.config.options import with_options
@@ -21,8 +22,7 @@ from health_cli.core.report import FailOn
 from health_cli.core.result import Result, subsystem_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
+class Catalogue(NamedTuple):
     """The checks that the selection can mean, ready to run, and where their thresholds come from.
 
     `chosen` are those selected; `secrets` are the values to mask; `results` tell of modules that could not be loaded.

@@ -1,11 +1,11 @@
 """Request: what the command line and the environment ask for, before any setting is read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """One call of ours. Patterns are names, subsystems or globs; thresholds are `NAME=RANGE` texts."""
 
     settings: str | None = None
@@ -15,4 +15,4 @@ class Request:
     skip: tuple[str, ...] = ()
     warning: tuple[str, ...] = ()
     critical: tuple[str, ...] = ()
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = MappingProxyType({})

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from health_cli.core.registry import nearest
 from health_cli.core.report import FailOn
@@ -45,8 +45,7 @@ class HealthSetting:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing wrong with the setting: a stable id, what and where, and what to do."""
 
     id: str

@@ -1,7 +1,8 @@
 """Thresholds from four places: option, environment, setting, default; the first that has one wins."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from health_cli.config.request import Request
 from health_cli.core.check import Check
@@ -13,8 +14,7 @@ from health_cli.core.threshold import Threshold
 DEFAULT = "default"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
+class Override(NamedTuple):
     """One threshold that someone set: `which` is warning or critical, `place` says where."""
 
     target: str

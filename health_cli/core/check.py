@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from health_cli.core.errors import ConfigError
 from health_cli.core.finding import Finding
@@ -24,8 +24,7 @@ DEFAULT_TIMEOUT = float("5")
 ONLY = "value"  # the metric of a check that returns a number
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(NamedTuple):
     """A package that a check can't do without: its module, and the extra that installs it."""
 
     module: str

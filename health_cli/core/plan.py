@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from health_cli.core.check import Check
 from health_cli.core.report import FailOn
@@ -33,8 +33,7 @@ class Plan:
 Loader = Callable[[bool], Plan]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(NamedTuple):
     """What a scheduler needs to know of a check, without the check itself."""
 
     name: str

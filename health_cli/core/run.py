@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.plan import Loader
@@ -14,8 +14,7 @@ from health_cli.core.supervisor import Outcome, Supervisor
 from health_cli.core.worker import plan_of_crash
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(NamedTuple):
     """The run's deadline in seconds (None: the plan's), and what a check is that it cuts off."""
 
     timeout: float | None = None

@@ -5,8 +5,8 @@ that is installed beside this one. A formatter prints nothing and chooses no exi
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
+from typing import NamedTuple
 
 from health_cli.core.errors import ConfigError
 from health_cli.core.registry import nearest
@@ -19,8 +19,7 @@ BUILT_IN = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
+class Style(NamedTuple):
     """What the surroundings allow: columns, colour, how much to say, and how many bytes at most."""
 
     width: int = 80

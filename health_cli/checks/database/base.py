@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from health_cli.core.check import Check
 from health_cli.core.errors import Failure
@@ -24,8 +24,7 @@ QUERY_TIME = metric(
 SIZE = metric("database_size", "B", help="Size of the database; `size_method` in the data says how it was measured.")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How long a driver may take, in seconds: below the check's own limit, so that it can say where."""
 
     connect: float

@@ -6,8 +6,8 @@ hierarchy may be mounted anywhere.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from health_cli.checks.host.procfs import read, unescape
 
@@ -15,8 +15,7 @@ from health_cli.checks.host.procfs import read, unescape
 _NO_LIMIT = 1 << 62
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryLimit:
+class MemoryLimit(NamedTuple):
     """The tightest memory limit above this process, and what counts against it; both in bytes.
 
     `used` leaves out the page cache that the kernel would drop first (inactive_file).
@@ -27,8 +26,7 @@ class MemoryLimit:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Hierarchy:
+class _Hierarchy(NamedTuple):
     version: int
     folder: Path
     root: Path
@@ -45,8 +43,7 @@ def memory_limit(proc: str = "/proc") -> MemoryLimit | None:
     return min(limits, key=lambda found: found.limit, default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuLimit:
+class CpuLimit(NamedTuple):
     """The tightest CPU quota above this process.
 
     `cpus` is how many it allows; `used` the CPU seconds that its group has used, None where it does not say.

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from health_cli.checks.host.procfs import read, unescape
 
@@ -22,8 +22,7 @@ NETWORK = frozenset("nfs nfs4 cifs smb3 smbfs ceph glusterfs 9p afs lustre virti
 _IGNORED = re.compile("^/((dev|proc|sys|snap)($|/)|(run/credentials|var/lib/docker|var/lib/containers/storage)/.)")
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """One mounted file system: its device number, mount point and type."""
 
     device: str
