@@ -1,5 +1,7 @@
 """Reads a project's settings through Django. Loaded only when there is a project."""
 
+from typing import Any
+
 from django.conf import settings
 
 from health_cli.config.source import Source
@@ -8,7 +10,7 @@ from health_cli.core.redaction import collect_secrets
 
 def read(name: str) -> Source:
     """Return what health-cli needs of the settings; raises whatever the settings module raises."""
-    everything = {key: getattr(settings, key) for key in dir(settings) if key.isupper()}
+    everything = {key: _value(key) for key in dir(settings) if key.isupper()}
     return Source(
         name=name,
         databases=everything["DATABASES"],
@@ -18,3 +20,11 @@ def read(name: str) -> Source:
         secrets=frozenset(collect_secrets(everything)),
         everything=everything,
     )
+
+
+def _value(key: str) -> Any:
+    """Return a setting; the two that Django completes with the path of the site are taken as they are written.
+
+    To complete them it would load its URLs, forms and templates, which takes as long as all the rest of a run.
+    """
+    return getattr(settings._wrapped if key in {"MEDIA_URL", "STATIC_URL"} else settings, key)

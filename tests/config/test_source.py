@@ -23,7 +23,8 @@ from health_cli.core.errors import ConfigError
 try:
     found = locate(*json.loads(sys.argv[1]))
     setting = {"name": found.name, "setting": found.setting, "secrets": sorted(found.secrets), "apps": found.apps,
-               "databases": sorted(found.databases), "caches": sorted(found.caches)}
+               "databases": sorted(found.databases), "caches": sorted(found.caches),
+               "loaded": sorted(name for name in sys.modules if name.startswith("django."))}
 except ConfigError as error:
     setting = {"error": error.message, "hint": error.hint, "secrets": sorted(getattr(error, "secrets", ())),
                "type": type(error).__name__}
@@ -135,6 +136,15 @@ def test_settings_that_are_configured_already_are_taken(tmp_path: Path) -> None:
     )  # fmt: skip
     found = json.loads(done.stdout)
     assert (found["name"], found["setting"], SECRET in found["secrets"]) == ("settings.configure()", {"a": 1}, True)
+
+
+def test_reading_the_settings_loads_little_of_django(tmp_path: Path) -> None:
+    settings_file(tmp_path, "plain", 'STATIC_URL = "static/"\nMEDIA_URL = "https://me:media-secret@cdn.test/"\n')
+    found = locate(tmp_path, settings="plain")
+    heavy = {"django.urls", "django.http", "django.db", "django.apps", "django.forms", "django.template"}
+    assert "django.conf" in found["loaded"]
+    assert heavy & set(found["loaded"]) == set()
+    assert "media-secret" in found["secrets"]
 
 
 # With no project
