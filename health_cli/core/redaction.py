@@ -5,9 +5,10 @@ the credentials of any URL, and `password=...` as drivers and tracebacks write i
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from binascii import b2a_base64
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 MASK = "***"
 
@@ -21,7 +22,8 @@ SECRET_NAME = re.compile(
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/@:'\"]*):((?:(?!://)[^\s'\"])*)@")
 _PAIR = re.compile(
     r"((?:pass(?:word|wd|phrase)?|pwd|secret(?:_?key)?|(?:auth_?|access_?)?token|api_?key)['\"]?\s*(?:=>?|:)\s*)"
-    r"(?!(?-i:YES|NO)(?:[\s,;)}\]]|$))(\"[^\"]*\"|'[^']*'|[^\s,;)}\]'\"]+)",  # MySQL says whether one was given
+    r"(?!(?-i:YES|NO)(?:[\s,;)}\]]|$))"  # MySQL says whether one was given
+    r"(\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[^\s,;)}\]'\"]+)",
     re.IGNORECASE,
 )
 # The names under which even a number is one: PASSWORD_RESET_TIMEOUT is none.
@@ -29,6 +31,7 @@ _NUMBER_NAME = re.compile(r"(pass(word|wd|phrase)?|secret|token|(^|_)(pin|pwd|ke
 # What stands under such names without being a secret: switches and small numbers.
 _NO_SECRETS = {"", "true", "false", "yes", "no", "on", "off", "none", "null", *map(str, range(100))}
 _LONG = 6
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}  # the module html would cost 3 ms
 
 
 class Redactor:
@@ -36,8 +39,9 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """Prepare for these values, in every form in which a driver may print them."""
-        forms = {form for secret in secrets if secret for form in _forms(secret)}
-        patterns = [_pattern(form) for form in sorted(forms, key=len, reverse=True)]
+        values = {form for secret in secrets for form in (secret, unquote(secret)) if form}
+        longest_first = sorted(values, key=len, reverse=True)
+        patterns = [*map(_pattern, longest_first), *(text for value in longest_first for text in _base64(value))]
         self._values = re.compile("|".join(patterns)) if patterns else None
 
     def text(self, text: str) -> str:
@@ -64,15 +68,48 @@ class Redactor:
         return value
 
 
-def _pattern(form: str) -> str:
-    """A short value is a word or a number too, so it is masked only where it stands alone."""
-    text = re.escape(form)
-    return text if len(form) >= _LONG else rf"(?<![A-Za-z0-9_]){text}(?![A-Za-z0-9_])"
+def _pattern(secret: str) -> str:
+    """Match a secret in every writing: quoted for a URL or HTML, escaped by repr() or JSON, once or several times.
+
+    A short one is a word or a number too, so it is masked only where it stands alone.
+    """
+    text = "".join(_writings(part) for part in re.findall(r"\\+|[^\\]", secret, re.DOTALL))
+    return text if len(secret) >= _LONG else rf"(?<![A-Za-z0-9_]){text}(?![A-Za-z0-9_])"
 
 
-def _forms(secret: str) -> set[str]:
-    """A secret as it is, quoted for a URL, decoded from one, and as repr() writes it."""
-    return {secret, quote(secret, safe=""), quote_plus(secret), unquote(secret), repr(secret)[1:-1]}
+def _writings(part: str) -> str:
+    """Match one character, or several backslashes, in every writing.
+
+    Backslashes before it are bounded and never given back, so that no text takes long to be searched.
+    """
+    if part.isascii() and part.isalnum():
+        return part
+    if part[0] == "\\":
+        return rf"(?:\\{{{len(part)},{8 * len(part)}}}+|(?i:{_percent(part)}))"
+    units = part.encode("utf-16-be", "surrogatepass").hex()
+    escapes = {
+        part,
+        repr(part)[1:-1],
+        ascii(part)[1:-1],
+        repr(part.encode(errors="replace"))[2:-1],
+        "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4)),
+    }
+    escaped = {r"\\{0,8}+".join(["", *map(re.escape, re.split(r"\\", text.lstrip("\\")))]) for text in escapes}
+    entities = {_ENTITIES.get(part, ""), f"&#{ord(part)};", f"&#x{ord(part):x};"} - {""}
+    blanks = {r"\+"} if part == " " else set()
+    return f"(?:(?i:{'|'.join(sorted({*escaped, *entities, *blanks, _percent(part)}))}))"
+
+
+def _percent(part: str) -> str:
+    return "".join(f"%(?:25)?{byte:02X}" for byte in part.encode(errors="replace"))
+
+
+def _base64(secret: str) -> Iterator[str]:
+    """Yield what of a long secret is the same in base64 wherever it stands, as in `Authorization: Basic`."""
+    raw = secret.encode(errors="replace")
+    for ahead in range(3 if len(raw) > _LONG else 0):
+        text = b2a_base64(b"\0" * ahead + raw, newline=False).decode()[-(-ahead * 4 // 3) : (ahead + len(raw)) * 4 // 3]
+        yield re.escape(text).replace(r"\+", "[+-]").replace("/", "[/_]")
 
 
 def collect_secrets(value: Any, name: str = "", depth: int = 0) -> set[str]:

@@ -1,6 +1,9 @@
 """The three nets that keep secrets in: known values, the credentials of URLs, and pairs in text."""
 
+import html
 import json
+import time
+from base64 import b64encode, urlsafe_b64encode
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -44,6 +47,8 @@ def test_the_password_of_any_url_is_masked(text: str, masked: str) -> None:
         ('password="a b" x', "password=*** x"),
         ("{'password': 'a b', 'user': 'x'}", "{'password': ***, 'user': 'x'}"),
         ('{"PASSWORD": "a b"}', '{"PASSWORD": ***}'),
+        (r"{'password': 'it\'s \" a b', 'user': 'x'}", "{'password': ***, 'user': 'x'}"),
+        (r'{"password": "a\" b", "user": "x"}', '{"password": ***, "user": "x"}'),
         ("passwd: hunter2", "passwd: ***"),
         ("pwd=hunter2;uid=1", "pwd=***;uid=1"),
         ("secret_key=abc", "secret_key=***"),
@@ -77,13 +82,66 @@ def test_a_known_value_is_masked_wherever_it_stands(text: str) -> None:
 
 @pytest.mark.parametrize(
     "form",
-    [ODD, quote(ODD, safe=""), quote_plus(ODD), repr(ODD), repr({"x": ODD})],
-    ids=["as it is", "quoted", "quoted with plus", "repr", "repr of a dict"],
+    [
+        ODD,
+        quote(ODD, safe=""),
+        quote(ODD),
+        quote(ODD, safe="").lower(),
+        quote_plus(ODD),
+        quote(quote(ODD)),
+        repr(ODD),
+        ascii(ODD),
+        repr({"x": ODD}),
+        repr(repr(ODD)),
+        repr(ODD.encode()),
+        json.dumps(ODD),
+        json.dumps(ODD, ensure_ascii=False),
+        html.escape(ODD),
+    ],
+    ids=[
+        "as it is",
+        "quoted",
+        "quoted as a path",
+        "quoted in small letters",
+        "quoted with plus",
+        "quoted twice",
+        "repr",
+        "ascii",
+        "repr of a dict",
+        "repr of repr",
+        "bytes",
+        "JSON",
+        "JSON in UTF-8",
+        "HTML",
+    ],
 )
 def test_a_known_value_is_masked_in_every_form(form: str) -> None:
     masked = Redactor([ODD]).text(f"<{form}>")
     assert MASK in masked
     assert "rd" not in masked
+
+
+@pytest.mark.parametrize("ahead", ["", "u:", "app:", "shop:x:"])
+def test_a_long_value_is_masked_in_base64(ahead: str) -> None:
+    for encode in (b64encode, urlsafe_b64encode):
+        text = encode(f"{ahead}{ODD}".encode()).decode()
+        masked = Redactor([ODD]).text(f"Authorization: Basic {text}")
+        assert MASK in masked
+        assert len(masked) < len(f"Authorization: Basic {MASK}") + len(ahead) * 4 / 3 + 7
+
+
+def test_a_value_of_many_lines_and_of_rare_characters_is_masked() -> None:
+    odd = "-----BEGIN KEY-----\n\tp\U0001f600ss\r\n-----END KEY-----"
+    for text in (odd, repr(odd), ascii(odd), json.dumps(odd), quote(odd)):
+        assert Redactor([odd]).text(text).strip("'\"") == MASK
+
+
+def test_no_text_takes_long_to_be_searched() -> None:
+    secret = "\\'\\\"\\\\'" * 6
+    began = time.perf_counter()
+    for text in ("\\" * 70_000, "\\'" * 35_000, "%" * 70_000, secret[:-1] * 2000):
+        Redactor([secret]).text(text)
+    assert time.perf_counter() - began < 2
 
 
 def test_a_value_quoted_in_a_url_is_masked_as_the_driver_prints_it() -> None:
