@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from health_cli.core.excerpt import cut
 from health_cli.core.redaction import Redactor
 from health_cli.core.report import FailOn, Report
 from health_cli.core.result import Result
@@ -71,7 +72,7 @@ def safe(result: Result, redactor: Redactor) -> Result:
     return replace(
         result,
         summary=text(result.summary),
-        message=text(result.message),
+        message=cut(text(result.message)),
         hint=text(result.hint),
         detail=text(result.detail),
         metrics=tuple(replace(metric, reason=text(metric.reason)) for metric in result.metrics),

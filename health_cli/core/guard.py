@@ -7,6 +7,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import NamedTuple, TypeVar
 
+from health_cli.core.excerpt import last_lines
+
 T = TypeVar("T")
 MAX_TRACE = 16 * 1024  # characters; the end of a traceback is what helps
 
@@ -40,7 +42,7 @@ class Crash(NamedTuple):
     def trace(self) -> str:
         """The traceback, as `-vv` shows it."""
         frames = "".join(import_module("traceback").format_tb(self.error.__traceback__))
-        return f"{frames[-MAX_TRACE:]}{self.name}: {self.text}"
+        return f"{last_lines(frames, MAX_TRACE)}{self.name}: {self.text}"
 
 
 def attempt(call: Callable[[], T]) -> T | Crash:

@@ -16,6 +16,7 @@ from typing import Any
 from health_cli.core import aio
 from health_cli.core.check import Check
 from health_cli.core.errors import HealthError
+from health_cli.core.excerpt import MAX_RAW, cut
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
 from health_cli.core.metric import Metric
@@ -25,7 +26,6 @@ from health_cli.core.status import Status
 
 BEAT = 0.1  # seconds between two signs of life
 MAX_RESULT = 256 * 1024  # bytes of JSON; enough for any honest check, small for a pipe
-MAX_TEXT = 4096  # characters of one message
 
 Emit = Callable[[Result], object]
 
@@ -58,7 +58,7 @@ def sound(check: Check, result: Any) -> Result:
         raise ValueError(f"its result has {len(text):,} bytes of JSON; {MAX_RESULT:,} are allowed")
     _refuse_strange(result)
     Result.from_json(json.loads(text))
-    return complete(replace(result, name=check.name, message=cut(result.message)))
+    return complete(replace(result, name=check.name, message=cut(result.message, MAX_RAW)))
 
 
 def _refuse_strange(result: Result) -> None:
@@ -79,7 +79,7 @@ def _verdict(check: Check, crash: Crash) -> Result:
     """Tell a failure that the check reports from a fault of the check itself."""
     if isinstance(crash.error, HealthError):
         result = failed(check.name, crash.error, metrics=check.metrics)
-        return replace(result, message=cut(result.message), detail=crash.trace)
+        return replace(result, message=cut(result.message, MAX_RAW), detail=crash.trace)
     return crashed(check.name, crash, metrics=check.metrics)
 
 
@@ -89,17 +89,12 @@ def crashed(name: str, crash: Crash, *, metrics: Sequence[Metric] = ()) -> Resul
         name=name,
         status=Status.UNKNOWN,
         summary=f"crashed: {crash.name}",
-        message=cut(f"The check crashed with {crash.name}: {crash.text} (in {crash.place})"),
+        message=cut(f"The check crashed with {crash.name}: {crash.text} (in {crash.place})", MAX_RAW),
         hint="The check itself failed (-vv shows where). If what it uses is down, name that in its needs.",
         kind=Kind.CRASHED,
         metrics=tuple(metric.measured(None, "crashed") for metric in metrics),
         detail=crash.trace,
     )
-
-
-def cut(text: str) -> str:
-    """Keep a message to a size that a person would read."""
-    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + " [cut]"
 
 
 class Threads:

@@ -65,7 +65,7 @@ class Worker:
             os.close(fd)
             del self.fds[fd]
         elif self.fds[fd] == "noise":
-            self._noise = (self._noise + chunk)[-MAX_NOISE:]
+            self._noise = (self._noise + chunk)[-MAX_NOISE - 1 :]
         else:
             yield from self._reader.feed(chunk)
 
@@ -80,8 +80,9 @@ class Worker:
                 yield from self.read(fd)
 
     def noise(self) -> str:
-        """What the checks printed, to stdout and stderr alike; the last part of it."""
-        return self._noise.decode(errors="replace")
+        """What the checks printed, to stdout and stderr alike; the last lines of it."""
+        whole = self._noise if len(self._noise) <= MAX_NOISE else self._noise.partition(b"\n")[2]
+        return whole.decode(errors="replace")
 
     def death(self) -> str:
         """Say how the process ended, or nothing while it lives."""
