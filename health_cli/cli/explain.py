@@ -16,6 +16,7 @@ from health_cli.config.options import options_of
 from health_cli.core.check import Check
 from health_cli.core.errors import ConfigError
 from health_cli.core.metric import Metric
+from health_cli.core.redaction import Redactor
 from health_cli.core.registry import origin
 
 WIDTH = 80
@@ -38,7 +39,7 @@ def command(around: Surroundings, /, **values: Any) -> int:
         check, *others = found.chosen
     except ConfigError as error:
         raise plain(error) from None
-    lines = list(page(check))
+    lines = list(page(check, Redactor(found.secrets)))
     others = [other for other in others if type(other) is type(check)]
     if others:
         lines += ["", "The same page serves " + ", ".join(other.name for other in others[:8]) + "."]
@@ -46,8 +47,8 @@ def command(around: Surroundings, /, **values: Any) -> int:
     return 0
 
 
-def page(check: Check) -> Iterator[str]:
-    """Yield the lines of a check's manual page."""
+def page(check: Check, redactor: Redactor) -> Iterator[str]:
+    """Yield the lines of a check's manual page; no option shows a secret."""
     yield f"{check.name}  ({origin(check)})"
     yield ""
     for paragraph in (check.manual or "It has no manual: its docstring would be shown here.").split("\n\n"):
@@ -63,7 +64,7 @@ def page(check: Check) -> Iterator[str]:
     if options_of(check):
         yield from ("", "Options (HEALTH_CLI['OPTIONS'])")
     for option, value in options_of(check).items():
-        yield f"  {option} = {value!r}"
+        yield redactor.text(f"  {option} = {value!r}")
 
 
 def _metric(metric: Metric) -> Iterator[str]:
