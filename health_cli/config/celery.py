@@ -25,6 +25,16 @@ LOCAL = ("memory", "filesystem")
 MODULES = ("celery", "celery_app", "celeryapp")
 BROKER_SETTINGS = ("CELERY_BROKER_URL", "CELERY_BROKER_WRITE_URL", "BROKER_URL")  # the last of Celery 3
 
+# What is read of the app's configuration: what it routes, and what may hold a secret. To read all of it would
+# load much of Django, since it asks Django's settings for each.
+CONF = (
+    "task_always_eager", "task_queues", "task_default_queue", "task_routes", "beat_schedule",
+    "broker_url", "broker_read_url", "broker_write_url", "broker_password", "broker_transport_options",
+    "broker_use_ssl", "result_backend", "result_backend_transport_options", "redis_password",
+    "redis_backend_use_ssl", "cassandra_auth_kwargs", "s3_secret_access_key",
+    "security_key_password",
+)  # fmt: skip
+
 
 def celery(source: Source, setting: HealthSetting) -> Iterator[Check]:
     """Yield the checks of the project's Celery, none where it has none."""
@@ -38,7 +48,7 @@ def celery(source: Source, setting: HealthSetting) -> Iterator[Check]:
 
 
 def _with_app(app: Any, setting: HealthSetting) -> Iterator[Check]:
-    conf = {key: app.conf[key] for key in app.conf}
+    conf = {key: app.conf.get(key) for key in CONF}
     if conf.get("task_always_eager") or str(conf.get("broker_url") or "").startswith(LOCAL):
         yield LocalBroker(conf=conf)
         return
