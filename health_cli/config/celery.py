@@ -17,6 +17,7 @@ from health_cli.config.source import EMBEDDED, Source
 from health_cli.core.check import Check
 from health_cli.core.errors import Failure
 from health_cli.core.guard import Crash, attempt
+from health_cli.core.instance import instance_of
 from health_cli.core.kind import Kind
 from health_cli.core.status import Status
 
@@ -57,7 +58,7 @@ def _with_app(app: Any, setting: HealthSetting) -> Iterator[Check]:
     yield Broker(project=project, conf=conf)
     yield Workers(project=project, conf=conf)
     for queue in queues:
-        yield QueueCheck(name=f"celery.queue:{queue}", project=project, conf=conf)
+        yield QueueCheck(name=f"celery.queue:{instance_of(queue)}", project=project, conf=conf)
     yield Failures(project=project, conf=conf)
     if conf.get("result_backend"):
         yield Results(project=project, conf=conf)
@@ -70,7 +71,7 @@ def _without_app(source: Source, setting: HealthSetting, crash: Crash) -> Iterat
     yield Broker(project=project, conf=conf)
     yield Workers(project=project, conf=conf)
     for queue in setting.CELERY_QUEUES:
-        yield QueueCheck(name=f"celery.queue:{queue}", project=project, conf=conf)
+        yield QueueCheck(name=f"celery.queue:{instance_of(queue)}", project=project, conf=conf)
 
 
 def problem_of(crash: Crash) -> Failure:

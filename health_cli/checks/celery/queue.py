@@ -7,6 +7,7 @@ from typing import Any
 from health_cli.checks.celery.base import CeleryCheck
 from health_cli.checks.celery.workers import survey_of
 from health_cli.core.finding import Finding
+from health_cli.core.instance import named_by
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
@@ -46,7 +47,7 @@ class QueueCheck(CeleryCheck):
     @property
     def queue(self) -> str:
         """The name of the queue."""
-        return self.name.partition(":")[2]
+        return named_by(self.name)
 
     def gather(self) -> Measurement:
         """Take this queue's part of the survey."""

@@ -175,12 +175,9 @@ class RollCall:
 
     def _answered_all(self) -> bool:
         """Tell whether everybody who can be known of has answered everything."""
-        if self.how == "quiet" or (self.silent() and not self._lost()):
+        if self.how == "quiet" or self.silent():
             return False
         return all(node in self.replies.get(command, {}) for command in QUESTIONS for node in self._nodes())
-
-    def _lost(self) -> bool:
-        return time.monotonic() >= self._until
 
     def _reading(self, queue: str) -> int:
         """How many of those that answered read a queue."""

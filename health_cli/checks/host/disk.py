@@ -2,15 +2,14 @@
 
 import math
 import os
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import quote, unquote
 
 from health_cli.checks.host.procfs import read, unescape
 from health_cli.core.check import Check
 from health_cli.core.errors import Failure
 from health_cli.core.finding import Finding
+from health_cli.core.instance import instance_of, named_by
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
@@ -60,7 +59,7 @@ class Disk(Check):
     @property
     def mount(self) -> str:
         """The mount point: the instance in the name, where what no name can hold is percent-encoded."""
-        return unquote(self.name.partition(":")[2], errors="surrogateescape")
+        return named_by(self.name)
 
     def gather(self) -> Measurement:
         """Ask the file system."""
@@ -107,15 +106,6 @@ def disk(mount: str) -> Disk:
     """Return the check of a mount point, with hints that name it."""
     metrics = tuple(replace(item, hint=item.hint.format(mount=mount)) for item in METRICS)
     return Disk(name=f"host.disk:{instance_of(mount)}", metrics=metrics)
-
-
-def instance_of(mount: str) -> str:
-    """Return a mount point as part of a name: what a name can't hold is percent-encoded."""
-    return _UNFIT.sub(lambda found: quote(os.fsencode(found[0]), safe=""), mount)
-
-
-# Blanks, quotes, the marks of Nagios' output, control characters, and bytes that are no UTF-8.
-_UNFIT = re.compile("[\\s|'\"=;%\\x00-\\x1f\\x7f-\\x9f\ud800-\udfff]")
 
 
 _REMOUNTED = Finding(
