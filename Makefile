@@ -41,8 +41,8 @@ lint: .venv/ready
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-bench: .venv/ready packages
-	.venv/bin/python benchmarks/bench.py
+bench: .venv/ready .venv-bench/ready packages
+	.venv/bin/python -m benchmarks.bench
 
 docs: .venv/ready
 	.venv/bin/python docs/reference.py
@@ -67,5 +67,13 @@ packages:
 	.venv-oldest/bin/python $(PIP) --editable '.[all]' --group test
 	@touch $@
 
+# Installed as users have it, with its peers beside it, and again whenever a module has changed.
+.venv-bench/ready: $(SOURCES) benchmarks/requirements.txt $(shell find health_cli -name '*.py') | packages
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python $(PIP) --upgrade pip
+	.venv-bench/bin/python $(PIP) --requirement benchmarks/requirements.txt '.[mysql,redis,celery]'
+	.venv-bench/bin/python $(PIP) --force-reinstall --no-deps .
+	@touch $@
+
 clean:
-	rm -rf .venv .venv-oldest .venv-demo .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf .venv .venv-bench .venv-oldest .venv-demo .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

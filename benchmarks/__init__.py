@@ -1,0 +1,1 @@
+"""What a run costs, beside what others cost: `make bench`."""

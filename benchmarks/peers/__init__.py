@@ -1,0 +1,1 @@
+"""The projects that health-cli is measured against."""
