@@ -164,6 +164,9 @@ MARIADB = {
     "mariadb-frozen": Case(
         trouble=lambda s: troubles.frozen(s.mariadb), check=DATABASE, kind="timeout", hint=["hangs"], within=3.1,
     ),
+    "mariadb-silent-after-login": Case(
+        trouble=troubles.mariadb_sleeping, check=DATABASE, kind="timeout", hint=["hangs"], within=2.9,
+    ),
     "mariadb-password": Case(
         change=database(PASSWORD=canaries.WRONG), check=DATABASE, kind="auth", hint=["USER", "PASSWORD"],
     ),
@@ -240,12 +243,12 @@ BOTH = {
         check=DATABASE, kind="timeout", hint=["hangs"], also={CACHE: "critical"}, within=3.1,
     ),
     "deadline": Case(
-        needs=("mariadb", "redis", "silent"), change=waiting("4"),
-        check="own.waits", kind="unfinished", status="unknown", hint=["--timeout"], within=4.1,
+        needs=("mariadb", "redis", "silent"), change=waiting("5"),
+        check="own.waits", kind="unfinished", status="unknown", hint=["--timeout"], within=5.1,
     ),
     "deadline-critical": Case(
-        needs=("mariadb", "redis", "silent"), change=waiting("4:critical"),
-        check="own.waits", kind="unfinished", hint=["--timeout"], within=4.1,
+        needs=("mariadb", "redis", "silent"), change=waiting("5:critical"),
+        check="own.waits", kind="unfinished", hint=["--timeout"], within=5.1,
     ),
 }  # fmt: skip
 

@@ -90,7 +90,7 @@ class Project:
     modules: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     options: Sequence[str] = ()
-    deadline: str = "6"
+    deadline: str = "10"
 
     def database(self, **changes: Any) -> "Project":
         """Change the settings of the database."""

@@ -72,7 +72,7 @@ def test_a_bad_url_of_the_environment_is_not_quoted(tmp_path: Path, url: str, fo
 
 
 @pytest.mark.parametrize("form", ["table", "nagios"])
-@pytest.mark.parametrize("shown", range(4, 40, 7))
+@pytest.mark.parametrize("shown", (4, 17, 30))
 def test_output_that_is_cut_is_not_cut_within_a_secret(project: Project, form: str, shown: int) -> None:
     """The last of what checks print is kept; its first line may be the end of a secret."""
     rest = "y" * 99 + "\n"

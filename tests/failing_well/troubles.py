@@ -62,6 +62,16 @@ def mariadb_statement(stack: Stack, statement: str, undo: str) -> Iterator[None]
 
 
 @contextmanager
+def mariadb_sleeping(stack: Stack) -> Iterator[None]:
+    """The server lets the application in and then answers nothing."""
+    stack.mariadb.sql("SET GLOBAL init_connect = 'DO SLEEP(60)'")
+    try:
+        yield
+    finally:
+        stack.mariadb.sql("SET GLOBAL init_connect = ''", "KILL USER app")
+
+
+@contextmanager
 def mariadb_changing(stack: Stack) -> Iterator[None]:
     """A change of a table waits for a transaction that has read it, and everybody else for the change."""
     with closing(stack.mariadb.as_app()) as reader, closing(stack.mariadb.connect()) as changer:
