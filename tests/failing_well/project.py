@@ -18,7 +18,7 @@ SECRET_KEY = {canaries.SECRET_KEY!r}
 EMAIL_HOST_PASSWORD = {canaries.EMAIL!r}
 API_TOKEN = {canaries.API_TOKEN!r}
 NUMBER_TOKEN = {canaries.NUMBER!r}
-CELERY_BROKER_URL = "amqp://shop:{quote(canaries.BROKER, safe="")}@127.0.0.1:5672//"
+SEARCH_URL = "https://shop:{quote(canaries.SERVICE, safe="")}@127.0.0.1:9200/"
 ALLOWED_HOSTS = []
 USE_TZ = True
 """
@@ -50,7 +50,7 @@ def talks():
         for write in WRITINGS.values():
             print(name, "is", write(secret), flush=True)
             logging.getLogger("own").warning("%s is %s", name, write(secret))
-    print(conf.DATABASES, conf.CACHES, conf.CELERY_BROKER_URL, os.environ["DATABASE_URL"], NUMBER, dict(os.environ))
+    print(conf.DATABASES, conf.CACHES, conf.SEARCH_URL, os.environ["DATABASE_URL"], NUMBER, dict(os.environ))
     logging.getLogger("own").error("cannot use %r", {"password": conf.API_TOKEN, "number": NUMBER})
 
 
