@@ -33,7 +33,7 @@ class RollCall:
     def __init__(self, app: Any, connection: Connection, patience: float, consumers: Mapping[str, int]) -> None:
         """`consumers` is how many RabbitMQ says each queue has."""
         self._app, self._connection, self._consumers = app, connection, consumers
-        self._channel = connection.channel()
+        self._channel = connection.default_channel
         self._mailbox = app.control.mailbox(connection)
         self._until = time.monotonic() + patience
         self._asked: dict[str, tuple[str, float]] = {}  # ticket -> command, and when
@@ -216,9 +216,10 @@ def consumers_of(connection: Connection, queues: tuple[str, ...]) -> dict[str, i
 def declared(connection: Connection, queue: str) -> Any:
     """Return what the broker knows of a queue, None where it has none of that name.
 
-    A channel of its own for each: the answer "not found" closes it.
+    On AMQP that answer closes the channel, so that each question has a channel of its own.
     """
-    channel = connection.channel()
+    own = driver_of(connection) == RABBITMQ
+    channel = connection.channel() if own else connection.default_channel
     try:
         return channel.queue_declare(queue=queue, passive=True)
     except ChannelError as error:
@@ -226,4 +227,5 @@ def declared(connection: Connection, queue: str) -> Any:
             return None
         raise
     finally:
-        channel.close()
+        if own:
+            channel.close()
