@@ -18,6 +18,8 @@ STATES = {0: "OK", 1: "WARNING", 2: "CRITICAL", 3: "UNKNOWN"}
 UNITS = {"s", "B", "%", "c"}
 WANTED = 80  # characters of the status line; pagers and lists of services show no more
 LEAST = 60  # characters of what is wrong, however long the rest is
+CUT = " [cut]"
+LEAST_LINE = 60  # bytes of a line that is cut
 
 
 def render(report: Report, style: Style) -> str:
@@ -106,14 +108,21 @@ def fit(first: str, items: Sequence[str], lines: Sequence[str], budget: int) -> 
     whole = "".join(f"{line}\n" for line in lines)
     if len(whole.encode()) <= room:
         return f"{status}\n{whole}"
-    kept = _while_room(lines, room - len(_left_out(len(lines), "lines")) - 1)
-    rest = _left_out(len(lines) - len(kept), "lines").strip()
-    tail = "".join(f"{line}\n" for line in [*kept, rest])
+    room_for_lines = room - len(_left_out(len(lines), "lines")) - 1
+    kept = _while_room(lines, room_for_lines) or _beginning(lines[0], room_for_lines)
+    rest = [_left_out(len(lines) - len(kept), "lines").strip()] if len(kept) < len(lines) else []
+    tail = "".join(f"{line}\n" for line in [*kept, *rest])
     return f"{status}\n{tail}" if len(tail.encode()) <= room else f"{status}\n"
 
 
+def _beginning(line: str, room: int) -> list[str]:
+    """Return as much as fits of the line that matters most, nothing where that would be a few words only."""
+    room -= len(CUT) + 1
+    return [line.encode()[:room].decode(errors="ignore") + CUT] if room >= LEAST_LINE else []
+
+
 def _left_out(count: int, what: str) -> str:
-    return f" [{count} {what} left out]"
+    return f" [{count} {what.removesuffix('s') if count == 1 else what} left out]"
 
 
 def _while_room(parts: Sequence[str], room: int) -> list[str]:

@@ -201,6 +201,17 @@ def test_healthy_checks_are_listed_from_v_on_and_noise_from_vv_on() -> None:
     assert "a check printed a pipe" in lines
 
 
+def test_a_line_that_is_too_long_by_itself_is_cut_not_left_out() -> None:
+    run = FakeRun()
+    run.add("fake.one", Status.CRITICAL, message="é" * 4000)
+    run.add("fake.two", Status.WARNING, message="short")
+    found = output(run.report(), max_bytes=1000)
+    assert len(found.text.encode()) <= 1000
+    line, said = found.long
+    assert line.startswith("[CRITICAL] fake.one: ééé") and line.endswith("é [cut]")
+    assert said == "[1 line left out]"
+
+
 def test_what_is_left_out_is_counted() -> None:
     whole = output(RICH)
     found = output(RICH, max_bytes=3000)
