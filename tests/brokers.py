@@ -1,6 +1,8 @@
 """What Celery needs, for the tests: a private RabbitMQ, and workers of the example project."""
 
+import base64
 import contextlib
+import http.client
 import json
 import os
 import subprocess
@@ -114,9 +116,30 @@ class RabbitMQ(Server):
         with self.connect():
             return True
 
+    @property
+    def management(self) -> str:
+        """The URL of its management API."""
+        return f"http://127.0.0.1:{self.management_port}"
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """Call the management API as the administrator; return what it answers."""
+        login = base64.b64encode(f"app:{PASSWORD}".encode()).decode()
+        link = http.client.HTTPConnection("127.0.0.1", self.management_port, timeout=10)
+        try:
+            link.request(method, f"/api/{path}", json.dumps(body or {}), {"Authorization": f"Basic {login}"})
+            answer = link.getresponse()
+            text = answer.read()
+        finally:
+            link.close()
+        assert answer.status < 300, f"{method} {path}: {answer.status} {text!r}"
+        return json.loads(text) if text else None
+
 
 class CeleryWorker(Process):
-    """A worker of the example project, which can also do the tasks of `tests/work.py`."""
+    """A worker of the example project, which can also do the tasks of `tests/work.py`.
+
+    Without an @ in it the name is that of a worker on a host called `shop`, which is not this one.
+    """
 
     def __init__(
         self,
@@ -132,7 +155,7 @@ class CeleryWorker(Process):
         env: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(folder)
-        self.name = f"{name}@shop"
+        self.name = name if "@" in name else f"{name}@shop"
         # To mingle takes a second of each start, and to gossip, messages that a test doesn't expect to count.
         alone = () if mingle else ("--without-mingle", "--without-gossip")
         self._words = [

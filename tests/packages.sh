@@ -11,6 +11,7 @@ needed=(
     '/usr/lib/postgresql/*/bin/postgres:postgresql'
     icinga2:icinga2-bin /usr/share/perl5/Monitoring/Plugin.pm:libmonitoring-plugin-perl
     nagios4:nagios4-core hyperfine:hyperfine pgrep:procps
+    '/usr/lib/*/faketime/libfaketime.so.1:libfaketime'
 )
 missing=()
 for pair in "${needed[@]}"; do

@@ -45,6 +45,13 @@ def program(name: str, package: str) -> str:
     return found
 
 
+def library(name: str, package: str) -> str:
+    """Return the path of a library; the failure names the line that installs it."""
+    found = next(iter(glob.glob(f"/usr/lib/*/{name}")), None)
+    assert found, f"'{name}' is not installed. Install it: apt-get install --no-install-recommends {package}"
+    return found
+
+
 def wait_until(ready: Callable[[], object], what: str, limit: float = START_LIMIT) -> None:
     """Wait until something is so; fail with what it was, and the last error, when the limit is over."""
     until, error = time.monotonic() + limit, None
@@ -93,7 +100,10 @@ class Process:
 
     def start(self) -> Self:
         """Start and wait until it serves; return self."""
-        self.launch()
+        return self.launch().wait()
+
+    def wait(self) -> Self:
+        """Wait until what was launched serves; return self."""
         wait_until(self._ready_or_dead, str(self))
         return self
 
