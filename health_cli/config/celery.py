@@ -1,5 +1,6 @@
 """The checks of Celery: finds the project's app without importing its tasks, and the queues it routes to."""
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
@@ -171,7 +172,7 @@ def _routed(routes: Any) -> Iterator[str]:
                 yield name
     elif isinstance(routes, Iterable) and not isinstance(routes, str):
         for route in routes:
-            pair = isinstance(route, tuple | list) and len(route) == 2 and isinstance(route[0], str)
+            pair = isinstance(route, tuple | list) and len(route) == 2 and isinstance(route[0], str | re.Pattern)
             yield from _routed({route[0]: route[1]} if pair else route)
 
 
