@@ -2,10 +2,12 @@
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 from health_cli.checks.celery.base import CELERY, Project
 from health_cli.checks.celery.broker import Broker, LocalBroker
@@ -22,6 +24,7 @@ from health_cli.core.instance import instance_of
 from health_cli.core.kind import Kind
 from health_cli.core.status import Status
 
+T = TypeVar("T")
 LOCAL = ("memory", "filesystem")
 # Where an app is by custom, below the project's package.
 MODULES = ("celery", "celery_app", "celeryapp")
@@ -42,15 +45,33 @@ def celery(source: Source, setting: HealthSetting) -> Iterator[Check]:
     """Yield the checks of the project's Celery, none where it has none."""
     if not setting.CELERY_APP and not _uses_celery(source):
         return
-    found = attempt(lambda: find_app(source, setting.CELERY_APP))
+    found = _within(setting.CHECK_TIMEOUT, lambda: _app_and_conf(source, setting.CELERY_APP))
     if isinstance(found, Crash):
         yield from _without_app(source, setting, found)
     elif found is not None:
-        yield from _with_app(found, setting)
+        yield from _with_app(*found, setting)
 
 
-def _with_app(app: Any, setting: HealthSetting) -> Iterator[Check]:
-    conf = {key: app.conf.get(key) for key in CONF}
+def _within(limit: float, load: Callable[[], T]) -> T | Crash:
+    """Load, but wait no longer than the limit: a module that hangs must not keep the other checks from their run."""
+    loaded: list[T | Crash] = []
+    thread = threading.Thread(target=lambda: loaded.append(attempt(load)), name="celery app", daemon=True)
+    thread.start()
+    thread.join(limit)
+    return loaded[0] if loaded else Crash(TimeoutError(f"its module was not imported within {limit:g} s"))
+
+
+def _app_and_conf(source: Source, name: str) -> tuple[Any, Mapping[str, Any]] | None:
+    """Return the app and its configuration, which Celery reads only now; whatever either raises is the project's."""
+    app = find_app(source, name)
+    if app is None:
+        return None
+    if not isinstance(app, import_module("celery").Celery):
+        raise TypeError(f"what was found is no Celery app but {app!r}")
+    return app, {key: app.conf.get(key) for key in CONF}
+
+
+def _with_app(app: Any, conf: Mapping[str, Any], setting: HealthSetting) -> Iterator[Check]:
     if conf.get("task_always_eager") or str(conf.get("broker_url") or "").startswith(LOCAL):
         yield LocalBroker(conf=conf)
         return
@@ -107,10 +128,14 @@ def _has_app(package: str) -> bool:
 
 
 def _module_exists(name: str) -> bool:
+    """Tell whether a package has a module, without importing the package as `find_spec` would."""
+    package = name.partition(".")[0]
     try:
-        return find_spec(name) is not None
-    except (ModuleNotFoundError, ValueError):
+        found = find_spec(package)
+    except ValueError:
         return False
+    folders = found.submodule_search_locations if found else None
+    return folders is not None and PathFinder.find_spec(name, folders) is not None
 
 
 def packages_of(source: Source) -> list[str]:
