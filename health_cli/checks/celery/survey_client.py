@@ -59,9 +59,9 @@ def node_of(name: str, said: Mapping[str, Any], offset: float | None, now: float
     """Return one worker from what it said to each question; what it did not say is None."""
     stats = said.get("stats") or {}
     pool = stats.get("pool") or {}
-    active = said.get("active")
+    active = _list(said.get("active"))
     began = [task["time_start"] for task in active or () if task.get("time_start")]
-    queues = said.get("active_queues")
+    queues = _list(said.get("active_queues"))
     processes = pool.get("processes") or ()
     return Node(
         name=name,
@@ -69,19 +69,24 @@ def node_of(name: str, said: Mapping[str, Any], offset: float | None, now: float
         slots=pool.get("max-concurrency"),
         processes=len(processes) if processes else None,
         active=_count(active),
-        reserved=_count(said.get("reserved")),
-        scheduled=_count(said.get("scheduled")),
+        reserved=_count(_list(said.get("reserved"))),
+        scheduled=_count(_list(said.get("scheduled"))),
         # By the worker's own clock, which is the one that noted the beginning.
         oldest_active=max(0.0, now + (offset or 0.0) - min(began)) if began else None,
         clock_offset=offset,
-        queues=tuple(sorted(row["name"] for row in queues)) if isinstance(queues, list) else None,
+        queues=tuple(sorted(row["name"] for row in queues)) if queues is not None else None,
         uptime=stats.get("uptime"),
         children=states_of(name, stats.get("pid"), processes),
     )
 
 
-def _count(items: Any) -> int | None:
-    return len(items) if isinstance(items, list) else None
+def _list(answer: Any) -> list[Any] | None:
+    """Return an answer that is a list; a worker that failed to find it out answers with its error instead."""
+    return answer if isinstance(answer, list) else None
+
+
+def _count(items: list[Any] | None) -> int | None:
+    return None if items is None else len(items)
 
 
 def _suspects(connection: Connection, app: Any, api: Management, nodes: tuple[Node, ...]) -> tuple[str, ...]:
