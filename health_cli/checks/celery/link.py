@@ -98,7 +98,9 @@ def place_of(connection: Connection) -> str:
     """Return host and port, without the login."""
     port = connection.port or connection.transport.default_port
     host = connection.hostname or "localhost"
-    return host.rpartition("@")[2] if "://" in host else f"{host}:{port}"
+    if "://" in host:
+        return host.rpartition("@")[2]
+    return f"{host}:{port}" if port else host
 
 
 def _blocked(reason: str) -> None:
