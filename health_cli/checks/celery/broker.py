@@ -24,7 +24,8 @@ METRICS = (
     ),
     metric(
         "unacknowledged",
-        help="Tasks taken by workers and not finished, those with an ETA among them (Redis only; of all queues).",
+        help="Tasks that workers have taken and not begun, those with an ETA among them; with task_acks_late those "
+        "that run, too (Redis only; of all queues).",
     ),
 )  # fmt: skip
 
