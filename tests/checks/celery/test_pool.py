@@ -1,0 +1,57 @@
+"""The processes of a pool, on real processes."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from health_cli.checks.celery.pool import states_of
+from tests.servers import wait_until
+
+HERE = f"w1@{socket.gethostname()}"
+NOBODY = 2**22 + 1  # above the largest pid there can be
+
+
+@pytest.fixture
+def children() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Three processes, the first of them well, the second stopped, the third a zombie."""
+    found = [subprocess.Popen(["sleep", "60"]) for _ in range(3)]
+    try:
+        found[1].send_signal(signal.SIGSTOP)
+        found[2].kill()
+        for process, state in ((found[1], psutil.STATUS_STOPPED), (found[2], psutil.STATUS_ZOMBIE)):
+            wait_until(lambda p=process, s=state: psutil.Process(p.pid).status() == s, state)  # type: ignore[misc]
+        yield found
+    finally:
+        for process in found:
+            process.kill()
+            process.wait()
+
+
+def test_says_who_is_not_well(children: list[subprocess.Popen[bytes]]) -> None:
+    well, stopped, dead = (process.pid for process in children)
+    assert states_of(HERE, os.getpid(), [well]) == {}
+    assert states_of(HERE, os.getpid(), [well, stopped, dead]) == {str(stopped): "stopped", str(dead): "dead"}
+
+
+def test_a_process_that_is_no_child_of_the_worker_is_gone(children: list[subprocess.Popen[bytes]]) -> None:
+    well = children[0].pid
+    assert states_of(HERE, os.getpid(), [well, NOBODY]) == {str(NOBODY): "gone"}
+    assert states_of(HERE, os.getpid(), [well, os.getpid()]) == {str(os.getpid()): "gone"}
+
+
+@pytest.mark.parametrize("node", ["w1@elsewhere", "w1", f"{HERE}.example"])
+def test_nothing_is_said_of_another_host(children: list[subprocess.Popen[bytes]], node: str) -> None:
+    assert states_of(node, os.getpid(), [children[1].pid]) == {}
+
+
+def test_nothing_is_said_where_the_pids_mean_other_processes(children: list[subprocess.Popen[bytes]]) -> None:
+    stopped = children[1].pid
+    assert states_of(HERE, os.getppid(), [stopped]) == {}
+    assert states_of(HERE, None, [stopped]) == {}
+    assert states_of(HERE, os.getpid(), []) == {}
+    assert states_of(HERE, os.getpid(), [NOBODY]) == {}
