@@ -25,6 +25,7 @@ from health_cli.core.kind import Kind
 from health_cli.core.status import Status
 
 T = TypeVar("T")
+LOADING = 0.25  # the part of the run's time that the app's module may take; loading everything may take half of it
 LOCAL = ("memory", "filesystem")
 # Where an app is by custom, below the project's package.
 MODULES = ("celery", "celery_app", "celeryapp")
@@ -45,7 +46,7 @@ def celery(source: Source, setting: HealthSetting) -> Iterator[Check]:
     """Yield the checks of the project's Celery, none where it has none."""
     if not setting.CELERY_APP and not _uses_celery(source):
         return
-    found = _within(setting.CHECK_TIMEOUT, lambda: _app_and_conf(source, setting.CELERY_APP))
+    found = _within(setting.TIMEOUT * LOADING, lambda: _app_and_conf(source, setting.CELERY_APP))
     if isinstance(found, Crash):
         yield from _without_app(source, setting, found)
     elif found is not None:
@@ -105,9 +106,10 @@ def problem_of(crash: Crash) -> Failure:
             hint=f"Install it: pip install 'health-cli[{CELERY.extra}]'", summary="celery not installed",
             status=Status.UNKNOWN,
         )  # fmt: skip
+    place = f" (in {crash.place})" if crash.error.__traceback__ else ""
     return Failure(
         Kind.MISCONFIGURED,
-        f"The project's Celery app can't be loaded: {crash.name}: {crash.text} (in {crash.place})",
+        f"The project's Celery app can't be loaded: {crash.name}: {crash.text}{place}",
         hint="Import its module by hand to see more, or name the app: HEALTH_CLI['CELERY_APP'] = 'package.celery:app'.",
         summary=f"app not loaded: {crash.name}",
         status=Status.UNKNOWN,

@@ -257,7 +257,7 @@ def test_a_package_that_can_not_be_imported_is_said_even_where_no_setting_names_
 
 
 def test_an_app_that_never_ends_to_load(packages: Packages, tmp_path: Path) -> None:
-    packages(pkg__celery="import time\ntime.sleep(60)", pkg__settings=f"{SETTINGS}HEALTH_CLI = {{'CHECK_TIMEOUT': 1}}")
+    packages(pkg__celery="import time\ntime.sleep(60)", pkg__settings=f"{SETTINGS}HEALTH_CLI = {{'TIMEOUT': 4}}")
     run = _run(tmp_path, "celery", "cache")
     check = run.checks["celery.broker"]
     assert run.checks["cache:default"]["status"] == "healthy", run.out
