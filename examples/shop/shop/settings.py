@@ -18,7 +18,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "health_cli",
     "shop",
-    *json.loads(os.environ.get("SHOP_APPS", "[]")),
+    *json.loads(os.environ.get("SHOP_APPS", "[]")),  # such as ["django_celery_results"]
 ]
 
 # SHOP_DATABASES and SHOP_CACHES replace the defaults, as JSON: so that the tests can use real servers.
