@@ -32,8 +32,9 @@ def urls_of(app: Any) -> list[str]:
 def any_link(app: Any, limit: float) -> Iterator[Connection]:
     """Yield a connection to the first broker that answers; Failure, the first one's, where none does."""
     failures: list[Failure] = []
-    for url in urls_of(app):
-        connection = prepared(app, url, limit)
+    urls = urls_of(app)
+    for url in urls:
+        connection = prepared(app, url, limit / len(urls))
         if opens(connection, failures):
             with connection, explained(connection):
                 yield connection
@@ -69,7 +70,7 @@ def prepared(app: Any, url: str, limit: float) -> Connection:
         connection: Connection = app.connection_for_write(url, connect_timeout=patience)
         if driver_of(connection) == REDIS:
             # A read must outlast the second that kombu lets Redis wait for a reply.
-            options = {"socket_connect_timeout": patience, "socket_timeout": max(1.5, patience)}
+            options = {"socket_connect_timeout": patience, "socket_timeout": max(1.2, patience)}
         elif driver_of(connection) == RABBITMQ:
             options["on_blocked"] = _blocked
         else:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from health_cli.checks.celery.base import CeleryCheck
+from health_cli.checks.celery.survey import MUTE
 from health_cli.checks.celery.workers import survey_of
 from health_cli.core.finding import Finding
 from health_cli.core.instance import named_by
@@ -55,10 +56,11 @@ class QueueCheck(CeleryCheck):
         state = survey.queues[self.queue]
         values: dict[str, float] = {"waiting": state.waiting}
         missing: dict[str, str] = {}
-        if state.consumers or not survey.silent:
+        if state.consumers or not (survey.silent or survey.how == MUTE):
             values["consumers"] = state.consumers
         else:
-            missing["consumers"] = f"{survey.silent} silent workers may read it"
+            why = "remote control is off" if survey.how == MUTE else f"{survey.silent} silent workers may read it"
+            missing["consumers"] = why
         if state.oldest_waiting is not None:
             values["oldest_waiting"] = state.oldest_waiting
         else:
@@ -78,7 +80,7 @@ class QueueCheck(CeleryCheck):
 
 def _readers(count: float | None) -> str:
     if count is None:
-        return "its workers are silent"
+        return "its workers do not say"
     return f"{count:.0f} worker{'s' if count != 1 else ''}"
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+MUTE = "mute"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
@@ -53,11 +55,12 @@ class Survey:
     """The workers that answered, those that are connected and did not, and the queues.
 
     `how` says how it was known when all had answered: `counted` (Redis told how many heard the question),
-    `consumers` (every consumer of the known queues has answered), or `quiet` (nobody spoke for a while).
+    `consumers` (every consumer of the known queues has answered), or `quiet` (nobody spoke for a while);
+    `mute` where the project lets no worker be asked.
     """
 
     how: str
-    nodes: tuple[Node, ...]
+    nodes: tuple[Node, ...] = ()
     silent: int = 0
     suspects: tuple[str, ...] = ()
     queues: Mapping[str, QueueState] = field(default_factory=dict)

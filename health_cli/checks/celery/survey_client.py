@@ -13,10 +13,7 @@ from health_cli.checks.celery.link import RABBITMQ, REDIS, any_link, driver_of
 from health_cli.checks.celery.management import Management
 from health_cli.checks.celery.pool import states_of
 from health_cli.checks.celery.roll_call import RollCall, consumers_of, declared
-from health_cli.checks.celery.survey import Node, QueueState, Survey
-from health_cli.core.errors import Failure
-from health_cli.core.kind import Kind
-from health_cli.core.status import Status
+from health_cli.checks.celery.survey import MUTE, Node, QueueState, Survey
 
 PATIENCE = 1.0  # seconds that a silent worker is waited for; sooner, and a busy one logs that nobody took its answer
 NO_STAMP = "its messages carry no timestamp (docs/celery.md tells how they get one)"
@@ -24,12 +21,10 @@ NO_STAMP = "its messages carry no timestamp (docs/celery.md tells how they get o
 
 def survey(app: Any, queues: tuple[str, ...], *, limit: float, management: str) -> Survey:
     """Connect, ask all workers, look at the queues; Failure where the broker can't be used."""
-    if not app.conf.worker_enable_remote_control:
-        raise Failure(
-            Kind.MISCONFIGURED, "The workers can't be asked: worker_enable_remote_control is off.",
-            summary="remote control is off", hint="Turn it on, or leave celery out with SKIP.", status=Status.UNKNOWN,
-        )  # fmt: skip
     with any_link(app, limit) as connection:
+        if not app.conf.worker_enable_remote_control:
+            api = Management.of(connection, management, asked=False)
+            return Survey(how=MUTE, queues={name: _queue(connection, api, name, ()) for name in queues})
         roll = RollCall(app, connection, PATIENCE, consumers_of(connection, queues))
         roll.run()
         nodes = tuple(sorted(_nodes(roll), key=lambda node: node.name))

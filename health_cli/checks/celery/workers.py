@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from health_cli.checks.celery.base import CELERY, CeleryCheck
-from health_cli.checks.celery.survey import Survey
+from health_cli.checks.celery.survey import MUTE, Survey
+from health_cli.core.errors import Failure
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
@@ -63,6 +64,12 @@ class Workers(CeleryCheck):
     def gather(self) -> Measurement:
         """Ask all workers, or take what another check of this run was told."""
         survey = survey_of(self)
+        if survey.how == MUTE:
+            raise Failure(
+                Kind.MISCONFIGURED, "The workers can't be asked: worker_enable_remote_control is off.",
+                summary="remote control is off", hint="Turn it on, or leave celery.workers out with SKIP.",
+                status=Status.UNKNOWN,
+            )  # fmt: skip
         values, missing = measure(survey)
         facts = {
             "workers": [node.to_json() for node in survey.nodes],

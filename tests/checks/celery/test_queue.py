@@ -31,7 +31,7 @@ NOT_READ = "no worker reads it"
             None,
             "7 waiting, 2 workers, oldest 65 s",
         ),
-        ({"waiting": 7}, Status.HEALTHY, None, "7 waiting, its workers are silent"),
+        ({"waiting": 7}, Status.HEALTHY, None, "7 waiting, its workers do not say"),
         ({"waiting": 101, "consumers": 2}, Status.WARNING, Kind.THRESHOLD, "waiting 101"),
         ({"waiting": 1001, "consumers": 2}, Status.CRITICAL, Kind.THRESHOLD, "waiting 1,001"),
         ({"waiting": 0, "consumers": 0}, Status.WARNING, Kind.MISSING, f"0 waiting, {NOT_READ}"),

@@ -227,7 +227,7 @@ def test_when_more_are_silent_than_answer_it_is_critical(fleet: Fleet, shop: Sho
     assert queue["status"] == "healthy"
     if fleet.place.is_redis:
         assert run.reasons("celery.queue:emails")["consumers"] == "3 silent workers may read it"
-        assert queue["summary"] == "0 waiting, its workers are silent"
+        assert queue["summary"] == "0 waiting, its workers do not say"
     assert run.seconds < 5
 
 
@@ -346,10 +346,11 @@ def test_two_workers_with_one_name(on_redis_project: Project, worker: WorkerFact
 
 
 def test_workers_that_can_not_be_asked(project: Project) -> None:
-    run = project.json(NAME, SHOP_CELERY='{"CELERY_WORKER_ENABLE_REMOTE_CONTROL": false}')
+    run = project.json("celery", SHOP_CELERY='{"CELERY_WORKER_ENABLE_REMOTE_CONTROL": false}')
     check = run.checks[NAME]
     assert (run.code, check["status"], check["kind"]) == (3, "unknown", "misconfigured"), run.out
     assert check["summary"] == "remote control is off"
+    assert run.metrics("celery.queue:orders")["waiting"] == 0
 
 
 @pytest.mark.parametrize(("shift", "sign"), [("+60s", 1), ("-60s", -1)])
