@@ -22,7 +22,9 @@ demo: .venv-demo/ready
 	@echo && echo '$$ health run database shop -f nagios'
 	@$(RUN_IN_SHOP) ../../.venv-demo/bin/health run database shop -f nagios || true
 
-test: packages test-newest test-oldest
+# Both at once: most of the tests wait for servers. The output of each comes when it has ended.
+test: packages
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-newest test-oldest
 
 test-newest: .venv/ready packages
 	.venv/bin/python -m pytest
@@ -32,7 +34,7 @@ test-oldest:
 	@echo "No older Python here: tested on $(PYTHON) alone."
 else
 test-oldest: .venv-oldest/ready
-	.venv-oldest/bin/python -m pytest
+	.venv-oldest/bin/python -m pytest --ignore tests/failing_well  # what a server does wrong is the same to any Python
 endif
 
 lint: .venv/ready
