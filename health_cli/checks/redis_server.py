@@ -16,6 +16,7 @@ from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
 from health_cli.core.status import Status
 
+IN_PIPELINE = " of pipeline caused error: "  # what redis-py puts before the server's words, with the command
 # Begin of the server's words -> (kind, a few words, what to do). Redis has one class for most of them.
 ANSWERS: dict[str, tuple[Kind, str, str]] = {
     "Protocol Error": (Kind.MISCONFIGURED, "no Redis", "Another protocol is spoken there: correct {setting}."),
@@ -37,6 +38,9 @@ ANSWERS: dict[str, tuple[Kind, str, str]] = {
     "DENIED": (Kind.AUTH, "protected mode", "Set a password on the server, or bind it to the right address."),
     "this user has no permissions": (Kind.AUTH, "no permission", "The manual page names the ACL rules that it needs."),
     "No permissions": (Kind.AUTH, "no permission", "The manual page names the ACL rules that it needs."),
+    "The user executing the script can't run": (
+        Kind.AUTH, "no permission", "The manual page names the ACL rules that it needs.",
+    ),
     "NOAUTH": (Kind.AUTH, "wants a password", "Set the password in {setting}."),
     "HELLO must be called": (Kind.AUTH, "wants a password", "Set the password in {setting}."),
     "WRONGPASS": (Kind.AUTH, "wrong password", "Correct the password in {setting}."),
@@ -115,7 +119,8 @@ def explained(server: Server, client: redis.Redis | None = None) -> Iterator[Non
 def answer_failure(text: str, server: Server, *, kind: Kind = Kind.CRASHED) -> Failure:
     """Return the failure for an error that the server answered with."""
     nothing = (kind, "answers with an error", "Look the answer up in Redis' documentation.")
-    found, words, hint = next((v for k, v in ANSWERS.items() if text.startswith(k)), nothing)
+    words_of_server = text.rpartition(IN_PIPELINE)[2]
+    found, words, hint = next((v for k, v in ANSWERS.items() if words_of_server.startswith(k)), nothing)
     return Failure(
         found, f"Redis at {server.place} answers: {text}", summary=f"{words} at {server.place}",
         hint=hint.format(setting=server.setting),
