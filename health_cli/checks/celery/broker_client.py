@@ -40,7 +40,7 @@ def _measure(connection: Connection, connect_time: float) -> Measurement:
     with explained(connection):
         match driver_of(connection):
             case "redis":
-                _redis(connection, values)
+                _redis(connection, values, missing)
             case "amqp":
                 _rabbitmq(connection, values, missing)
                 missing["unacknowledged"] = "RabbitMQ tells this only through its management API"
@@ -49,15 +49,18 @@ def _measure(connection: Connection, connect_time: float) -> Measurement:
     return Measurement(values=values, missing=missing, facts=facts)
 
 
-def _redis(connection: Connection, values: dict[str, float]) -> None:
+def _redis(connection: Connection, values: dict[str, float], missing: dict[str, str]) -> None:
     """Write, read and delete a key of ours, and count what the workers have taken."""
     redis_server = import_module("health_cli.checks.redis_server")
-    client_class = import_module("redis").Redis
+    redis = import_module("redis")
     channel = connection.channel()
     # A client without kombu's key prefix, on the same connections.
-    client = client_class(connection_pool=channel.pool)
+    client = redis.Redis(connection_pool=channel.pool)
     values["roundtrip_time"] = redis_server.roundtrip(redis_server.Server(place_of(connection), SETTING), client)
-    values["unacknowledged"] = channel.client.hlen(channel.unacked_key)
+    try:
+        values["unacknowledged"] = channel.client.hlen(channel.unacked_key)
+    except redis.exceptions.NoPermissionError:  # Celery itself never counts them
+        missing["unacknowledged"] = "needs the ACL rule +hlen"
 
 
 def _rabbitmq(connection: Connection, values: dict[str, float], missing: dict[str, str]) -> None:

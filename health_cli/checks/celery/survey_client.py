@@ -112,9 +112,13 @@ def _queue(connection: Connection, api: Management, name: str, nodes: tuple[Node
 def _oldest_on_redis(connection: Connection, queue: str) -> tuple[float | None, str]:
     """Return the age of the oldest task that waits, over the lists of all priorities."""
     channel = connection.default_channel
-    client = import_module("redis").Redis(connection_pool=channel.pool)
+    redis = import_module("redis")
+    client = redis.Redis(connection_pool=channel.pool)
     prefix = channel.global_keyprefix
     keys = [f"{prefix}{queue}{channel.sep}{step}" if step else f"{prefix}{queue}" for step in channel.priority_steps]
-    heads = [head for key in keys if (head := client.lindex(key, -1))]
+    try:
+        heads = [head for key in keys if (head := client.lindex(key, -1))]
+    except redis.exceptions.NoPermissionError:  # Celery itself never looks without taking
+        return None, "needs the ACL rule +lindex"
     stamps = [stamp for head in heads if (stamp := json.loads(head).get("properties", {}).get("timestamp"))]
     return (max(0.0, time.time() - min(stamps)), "") if stamps else (None, NO_STAMP)
