@@ -28,6 +28,8 @@ class RabbitMQ(Server):
     Each option is an Erlang term for the application `rabbit`: "{vm_memory_high_watermark, {absolute, 1}}".
     """
 
+    password = PASSWORD
+
     def __init__(self, folder: Path, *options: str, management: bool = False) -> None:
         super().__init__(folder)
         self.options = options
@@ -42,7 +44,7 @@ class RabbitMQ(Server):
 
     def _rabbit(self) -> str:
         # In bytes, because rabbitmq.conf would read a password as Latin-1, while every client sends UTF-8.
-        password = ",".join(str(byte) for byte in PASSWORD.encode())
+        password = ",".join(str(byte) for byte in self.password.encode())
         terms = [
             f'{{tcp_listeners, [{{"127.0.0.1", {self.port}}}]}}',
             f'{{default_user, <<"app">>}}, {{default_pass, <<{password}>>}}, {{default_vhost, <<"shop">>}}',
@@ -86,12 +88,12 @@ class RabbitMQ(Server):
     @property
     def url(self) -> str:
         """What a broker_url would be."""
-        return f"amqp://app:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/shop"
+        return f"amqp://app:{quote(self.password, safe='')}@127.0.0.1:{self.port}/shop"
 
     def connect(self, limit: float = 5) -> amqp.Connection:
         """Return a connection that has logged in."""
         connection = amqp.Connection(
-            f"127.0.0.1:{self.port}", "app", PASSWORD, virtual_host="shop",
+            f"127.0.0.1:{self.port}", "app", self.password, virtual_host="shop",
             connect_timeout=limit, read_timeout=limit, write_timeout=limit,
         )  # fmt: skip
         try:
