@@ -37,12 +37,14 @@ OPTION = odd("an option of a check")
 WRONG = odd("a password that is not right")
 ENVIRONMENT_URL = odd("the password in DATABASE_URL")
 ENVIRONMENT_KEY = odd("MY_API_KEY")
+BROKER = odd("the password in the URL of the broker")
+RESULTS = odd("the password in the URL of the result backend")
 SERVICE = odd("the password in the URL of a service that no check looks at")
 TYPED = plain("in the text of an exception, and nowhere else")
 TYPED_ODD = odd("quoted in the text of an exception, and nowhere else")
 ALL = (
     DATABASE, CACHE, CACHE_OPTION, SECRET_KEY, EMAIL, API_TOKEN, OPTION, WRONG, ENVIRONMENT_URL, ENVIRONMENT_KEY,
-    SERVICE, TYPED, TYPED_ODD,
+    BROKER, RESULTS, SERVICE, TYPED, TYPED_ODD,
 )  # fmt: skip
 NUMBER = 735_192_648_117  # a token that is a number; found as a whole only
 

@@ -7,10 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.failing_well import canaries, troubles
-from tests.failing_well.project import Project
-from tests.failing_well.stack import Stack
+from tests.failing_well.project import LOAD, Project
+from tests.failing_well.stack import SHOP, Stack
 
 DATABASE, CACHE = "database:default", "cache:default"
+Change = Callable[[Project, Stack], Project]
 CODES = {"healthy": 0, "warning": 1, "critical": 2, "unknown": 3}
 
 
@@ -25,7 +26,7 @@ class Case:
 
     `needs` names servers of the stack, `trouble` is done to them, `change` to the project. `check` must have
     this status and kind, and words of the hint; `also` are the statuses of other checks that are affected.
-    `within` is how long the check may take in seconds.
+    A check that is `skipped` must be so because of `check`. `within` is how long the check may take in seconds.
     """
 
     check: str
@@ -37,13 +38,14 @@ class Case:
     trouble: Callable[[Stack], AbstractContextManager[None]] = troubles.untouched
     change: Callable[[Project, Stack], Project] = as_it_is
     also: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)  # values of the check's metrics
     alone: bool = False  # the run could not be set up, so that there is no other check
     within: float = 1.5
 
     @property
     def worst(self) -> str:
         """The status of the run: critical before unknown."""
-        order = ("critical", "unknown", "warning", "healthy")
+        order = ("critical", "unknown", "warning", "healthy", "skipped")
         return min((self.status, *self.also.values()), key=order.index)
 
 
@@ -77,12 +79,9 @@ def thresholds(metric: str, **ranges: str) -> Callable[[Project, Stack], Project
     """Set thresholds in the project's settings, beside those that it has."""
 
     def change(project: Project, stack: Stack) -> Project:
-        return project.add(setting={"THRESHOLDS": {metric: ranges, "host.load/load15_per_cpu": LOAD}})
+        return project.add(setting={"THRESHOLDS": {**LOAD, metric: ranges}})
 
     return change
-
-
-LOAD = {"warning": "1000", "critical": "2000"}
 
 
 def wrong_url(project: Project, stack: Stack) -> Project:
@@ -213,7 +212,7 @@ REDIS = {
         trouble=troubles.redis_without_rights, check=CACHE, kind="auth", hint=["ACL rules"],
     ),
     "redis-full": Case(
-        trouble=lambda s: troubles.redis_config(s, maxmemory="1", **{"maxmemory-policy": "noeviction"}),
+        trouble=lambda s: troubles.redis_config(s.redis, maxmemory="1", **{"maxmemory-policy": "noeviction"}),
         check=CACHE, kind="full", hint=["maxmemory", "eviction policy"],
     ),
     "redis-loading": Case(
@@ -317,4 +316,157 @@ PYTHON = {
     ),
 }  # fmt: skip
 
-CASES = {**MARIADB, **REDIS, **BOTH, **HOST, **PYTHON}
+BROKER, WORKERS, QUEUE = "celery.broker", "celery.workers", "celery.queue:orders"
+QUEUES = (QUEUE, "celery.queue:emails")
+BLOCKED = dict.fromkeys((WORKERS, *QUEUES), "skipped")
+ON_REDIS, ON_RABBITMQ = ("broker", "results"), ("rabbitmq", "results")
+REDIS_CREW, RABBITMQ_CREW = (*ON_REDIS, "workers"), (*ON_RABBITMQ, "rabbitmq-workers")
+
+
+def celery(**settings: Any) -> Callable[[Project, Stack], Project]:
+    """Change the settings of Celery."""
+    return lambda project, stack: project.add(celery={f"CELERY_{name}": value for name, value in settings.items()})
+
+
+def broker_url(scheme: str, name: str, password: str = canaries.BROKER, path: str = "0") -> Change:
+    """The broker is said to be at the port of a server, with this password and this database or vhost."""
+
+    def change(project: Project, stack: Stack) -> Project:
+        url = f"{scheme}://app:{quote(password, safe='')}@127.0.0.1:{stack[name].port}/{path}"
+        return project.add(celery={**SHOP, "CELERY_BROKER_URL": url})
+
+    return change
+
+
+def managed(project: Project, stack: Stack) -> Project:
+    """RabbitMQ's management may be asked."""
+    return project.add(setting={"RABBITMQ_MANAGEMENT": stack["rabbitmq"].api})
+
+
+def broken_app(project: Project, stack: Stack) -> Project:
+    """The module of the app raises, and quotes secrets."""
+    project.folder.mkdir(parents=True, exist_ok=True)
+    text = f"import conf\nraise ValueError('bad ' + conf.API_TOKEN + {ODD_TEXT})\n"
+    (project.folder / "broken.py").write_text(text)
+    return project.add(setting={"CELERY_APP": "broken"})
+
+
+def without_celery(project: Project, stack: Stack) -> Project:
+    """Celery is not installed, while the settings name a broker."""
+    url = f"redis://app:{quote(canaries.BROKER, safe='')}@127.0.0.1:1/0"
+    return without_driver("celery")(project.add(celery={"CELERY_BROKER_URL": url}), stack)
+
+
+# Those without workers first: workers that lose their broker take seconds to come back.
+CELERY = {
+    "celery-app-raises": Case(
+        needs=(), change=broken_app, also={WORKERS: "skipped"},
+        check=BROKER, kind="misconfigured", status="unknown", hint=["CELERY_APP", "by hand"], says="ValueError",
+    ),
+    "celery-not-installed": Case(
+        needs=(), change=without_celery, also={WORKERS: "skipped"},
+        check=BROKER, kind="misconfigured", status="unknown", hint=["pip install", "[celery]"],
+    ),
+    "redis-broker-silent": Case(
+        needs=("silent", "results"), change=broker_url("redis", "silent"),
+        check=BROKER, kind="timeout", hint=["hangs"], also=BLOCKED, within=3.1,
+    ),
+    "redis-broker-stopped": Case(
+        needs=ON_REDIS, trouble=lambda s: troubles.stopped(s["broker"]),
+        check=BROKER, kind="refused", hint=["running there"], also=BLOCKED,
+    ),
+    "redis-broker-frozen": Case(
+        needs=ON_REDIS, trouble=lambda s: troubles.frozen(s["broker"]),
+        check=BROKER, kind="timeout", hint=["hangs"], also=BLOCKED, within=3.1,
+    ),
+    "redis-broker-password": Case(
+        needs=ON_REDIS, change=broker_url("redis", "broker", canaries.WRONG),
+        check=BROKER, kind="auth", hint=["password", "CELERY_BROKER_URL"], also=BLOCKED,
+    ),
+    "redis-broker-full": Case(
+        needs=ON_REDIS,
+        trouble=lambda s: troubles.redis_config(s["broker"], maxmemory="1", **{"maxmemory-policy": "noeviction"}),
+        check=BROKER, kind="full", hint=["maxmemory", "eviction policy"], also=BLOCKED,
+    ),
+    "redis-no-worker": Case(
+        needs=ON_REDIS, check=WORKERS, kind="missing", hint=["celery -A PROJECT worker"], says="No worker is connected",
+        also=dict.fromkeys(QUEUES, "warning"),
+    ),
+    "redis-worker-frozen": Case(
+        needs=REDIS_CREW, trouble=lambda s: troubles.workers_frozen(s["workers"], s["workers"].prefork),
+        check=WORKERS, kind="timeout", status="warning", hint=["main process hangs"], says="w2@shop", within=2.9,
+        metrics={"workers": 1, "silent": 1},
+    ),
+    "redis-workers-frozen": Case(
+        needs=REDIS_CREW, trouble=lambda s: troubles.workers_frozen(s["workers"], *s["workers"].all),
+        check=WORKERS, kind="timeout", hint=["main process hangs"], says="w1@shop, w2@shop", within=2.9,
+        metrics={"workers": 0, "silent": 2},
+    ),
+    "redis-backlog": Case(
+        needs=REDIS_CREW, trouble=lambda s: troubles.backlog(s["workers"], 110),
+        check=QUEUE, kind="threshold", status="warning", hint=["More or faster workers"], says="waiting is 105",
+        metrics={"waiting": 105, f"{WORKERS}/active": 1, f"{WORKERS}/reserved": 4, f"{WORKERS}/busy_percent": 50},
+    ),
+    "redis-unread": Case(
+        needs=REDIS_CREW, trouble=lambda s: troubles.unread(s["broker"], "reports", 3),
+        change=celery(TASK_ROUTES={**SHOP["CELERY_TASK_ROUTES"], "shop.tasks.report": {"queue": "reports"}}),
+        check="celery.queue:reports", kind="missing", hint=["-Q reports"], says="3 tasks wait in queue reports",
+    ),
+    "redis-failed-tasks": Case(
+        needs=REDIS_CREW, trouble=lambda s: troubles.failed_tasks(s["workers"], 20, 5),
+        check="celery.failures", kind="threshold", hint=["exceptions"], says="failed_percent is 80",
+        metrics={"failed": 20, "finished": 25},
+    ),
+    "results-stopped": Case(
+        needs=REDIS_CREW, trouble=lambda s: troubles.stopped(s["results"]),
+        check="celery.results", kind="refused", hint=["running there"], also={"celery.failures": "critical"},
+    ),
+    "rabbitmq-silent": Case(
+        needs=("silent", "results"), change=broker_url("amqp", "silent", path="shop"),
+        check=BROKER, kind="timeout", hint=["hangs"], also=BLOCKED, within=3.1,
+    ),
+    "rabbitmq-frozen": Case(
+        needs=ON_RABBITMQ, trouble=lambda s: troubles.frozen(s["rabbitmq"]),
+        check=BROKER, kind="timeout", hint=["hangs"], also=BLOCKED, within=3.1,
+    ),
+    "rabbitmq-password": Case(
+        needs=ON_RABBITMQ, change=broker_url("amqp", "rabbitmq", canaries.WRONG, path="shop"),
+        check=BROKER, kind="auth", hint=["password", "CELERY_BROKER_URL"], also=BLOCKED,
+    ),
+    "rabbitmq-no-vhost": Case(
+        needs=ON_RABBITMQ, change=broker_url("amqp", "rabbitmq", path="nowhere"),
+        check=BROKER, kind="missing", hint=["vhost", "CELERY_BROKER_URL"], says="nowhere", also=BLOCKED,
+    ),
+    "rabbitmq-no-worker": Case(
+        needs=ON_RABBITMQ, check=WORKERS, kind="missing", hint=["celery -A PROJECT worker"],
+        says="No worker is connected", also=dict.fromkeys(QUEUES, "warning"), within=2.9,
+    ),
+    "rabbitmq-worker-frozen": Case(
+        needs=RABBITMQ_CREW, change=managed,
+        trouble=lambda s: troubles.workers_frozen(s["rabbitmq-workers"], s["rabbitmq-workers"].prefork),
+        check=WORKERS, kind="timeout", status="warning", hint=["main process hangs"], says="w2@shop", within=2.9,
+        metrics={"workers": 1, "silent": 1},
+    ),
+    "rabbitmq-workers-frozen": Case(
+        needs=RABBITMQ_CREW, change=managed,
+        trouble=lambda s: troubles.workers_frozen(s["rabbitmq-workers"], *s["rabbitmq-workers"].all),
+        check=WORKERS, kind="timeout", hint=["main process hangs"], says="w1@shop, w2@shop", within=2.9,
+        metrics={"workers": 0},
+    ),
+    "rabbitmq-backlog": Case(
+        needs=RABBITMQ_CREW, trouble=lambda s: troubles.backlog(s["rabbitmq-workers"], 110),
+        check=QUEUE, kind="threshold", status="warning", hint=["More or faster workers"], says="waiting is 105",
+        metrics={"waiting": 105, f"{WORKERS}/active": 1, f"{WORKERS}/reserved": 4, f"{WORKERS}/busy_percent": 50},
+    ),
+    "rabbitmq-unread": Case(
+        needs=RABBITMQ_CREW, trouble=lambda s: troubles.unread(s["rabbitmq"], "reports", 3),
+        change=celery(TASK_ROUTES={**SHOP["CELERY_TASK_ROUTES"], "shop.tasks.report": {"queue": "reports"}}),
+        check="celery.queue:reports", kind="missing", hint=["-Q reports"], says="3 tasks wait in queue reports",
+    ),
+    "rabbitmq-stopped": Case(
+        needs=ON_RABBITMQ, trouble=lambda s: troubles.ended(s, "rabbitmq"),
+        check=BROKER, kind="refused", hint=["running there"], also=BLOCKED,
+    ),
+}  # fmt: skip
+
+CASES = {**MARIADB, **REDIS, **BOTH, **HOST, **PYTHON, **CELERY}

@@ -11,7 +11,10 @@ from tests.failing_well import canaries
 from tests.failing_well.stack import Stack
 
 # Another helper's load is no trouble of ours, and so is what else is mounted here.
-HOST = {"THRESHOLDS": {"host.load/load15_per_cpu": {"warning": "1000", "critical": "2000"}}, "MOUNTS": ["/"]}
+EVER = {"warning": "1000", "critical": "2000"}
+LOAD = {"host.load/load15_per_cpu": EVER}
+SLOW = {"celery.broker/roundtrip_time": EVER, "celery.results/roundtrip_time": EVER}
+HOST = {"THRESHOLDS": LOAD, "MOUNTS": ["/"]}
 CHECK_LIMIT = 3.0
 SETTINGS = f"""\
 SECRET_KEY = {canaries.SECRET_KEY!r}
@@ -28,18 +31,21 @@ OWN = '''\
 import logging
 import os
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 import conf
 from health_cli import Check, Measurement, Result, Status, check, register
 from tests.failing_well.canaries import NUMBER, WRITINGS
 
+CELERY = [getattr(conf, name, "") for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")]
 SECRETS = {
     "key": conf.SECRET_KEY,
     "mail": conf.EMAIL_HOST_PASSWORD,
     "api": conf.API_TOKEN,
     "database": next((entry["PASSWORD"] for entry in conf.DATABASES.values()), ""),
     "environment": os.environ["MY_API_KEY"],
+    "broker": unquote(urlsplit(CELERY[0]).password or ""),
+    "results": unquote(urlsplit(CELERY[1]).password or ""),
 }
 
 
@@ -50,7 +56,7 @@ def talks():
         for write in WRITINGS.values():
             print(name, "is", write(secret), flush=True)
             logging.getLogger("own").warning("%s is %s", name, write(secret))
-    print(conf.DATABASES, conf.CACHES, conf.SEARCH_URL, os.environ["DATABASE_URL"], NUMBER, dict(os.environ))
+    print(conf.DATABASES, conf.CACHES, conf.SEARCH_URL, os.environ["DATABASE_URL"], NUMBER, dict(os.environ), CELERY)
     logging.getLogger("own").error("cannot use %r", {"password": conf.API_TOKEN, "number": NUMBER})
 
 
@@ -85,6 +91,7 @@ class Project:
     databases: Mapping[str, Any] = field(default_factory=dict)
     caches: Mapping[str, Any] = field(default_factory=dict)
     setting: Mapping[str, Any] = field(default_factory=dict)
+    celery: Mapping[str, Any] = field(default_factory=dict)  # settings that begin with CELERY_
     settings: str = "conf"
     end: str = ""  # further lines of the settings
     modules: Mapping[str, str] = field(default_factory=dict)
@@ -101,7 +108,7 @@ class Project:
         return replace(self, caches={**self.caches, "default": {**self.caches["default"], **changes}})
 
     def add(self, **changes: Mapping[str, Any]) -> "Project":
-        """Add to mappings of the project: `modules`, `env`, `setting`, `databases`, `caches`."""
+        """Add to mappings of the project: `modules`, `env`, `setting`, `databases`, `caches`, `celery`."""
         return replace(self, **{name: {**getattr(self, name), **more} for name, more in changes.items()})
 
     def write(self) -> None:
@@ -118,6 +125,7 @@ class Project:
             f"DATABASES = {dict(self.databases)!r}",
             f"CACHES = {dict(self.caches)!r}",
             f"HEALTH_CLI = {setting!r}",
+            *(f"{name} = {value!r}" for name, value in self.celery.items()),
         ]
         (self.folder / "conf.py").write_text("\n".join([SETTINGS, *texts, self.end, ""]))
         for name, text in {"own": OWN, **self.modules}.items():
@@ -148,4 +156,7 @@ def on_stack(folder: Path, stack: Stack, needs: Sequence[str]) -> Project:
     """Return the project on the servers that are named."""
     databases = {"default": stack.mariadb.settings()} if "mariadb" in needs else {}
     caches = {"default": stack.redis.settings()} if "redis" in needs else {}
-    return Project(folder=folder, databases=databases, caches=caches)
+    brokers = [name for name in ("broker", "rabbitmq", "results") if name in needs]
+    celery = {name: value for server in brokers for name, value in stack[server].celery().items()}
+    setting = {"THRESHOLDS": {**LOAD, **SLOW}} if "results" in needs else {}
+    return Project(folder=folder, databases=databases, caches=caches, celery=celery, setting=setting)

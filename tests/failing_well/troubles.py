@@ -3,10 +3,13 @@
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from typing import Any
 
-from tests.failing_well.stack import GRANTED, RULES, Stack, crowd
+from tests.brokers import CeleryWorker, sender
+from tests.failing_well import canaries
+from tests.failing_well.stack import GRANTED, RULES, OwnRedis, Stack, Workers, crowd
 from tests.servers import Server, wait_until
 
 
@@ -116,9 +119,9 @@ def redis_without_rights(stack: Stack) -> Iterator[None]:
 
 
 @contextmanager
-def redis_config(stack: Stack, **options: str) -> Iterator[None]:
+def redis_config(server: OwnRedis, **options: str) -> Iterator[None]:
     """Options of the server are changed while it runs."""
-    with stack.redis.client() as client:
+    with server.client() as client:
         before = {name: client.config_get(name)[name] for name in options}
         for name, value in options.items():
             client.config_set(name, value)
@@ -133,7 +136,7 @@ def redis_config(stack: Stack, **options: str) -> Iterator[None]:
 def redis_unsaved(stack: Stack) -> Iterator[None]:
     """The last snapshot could not be written, since a folder stands in its place."""
     dump = stack.redis.folder / "dump.rdb"
-    with stack.redis.client() as client, redis_config(stack, save="3600 1"):
+    with stack.redis.client() as client, redis_config(stack.redis, save="3600 1"):
         dump.unlink(missing_ok=True)
         dump.mkdir()
         client.bgsave()
@@ -150,7 +153,11 @@ def redis_unsaved(stack: Stack) -> Iterator[None]:
 def redis_replica(stack: Stack) -> Iterator[None]:
     """The server follows another one, well."""
     master = stack["master"]
-    with master.client() as other, stack.redis.client() as client, redis_config(stack, masterauth=master.password):
+    with (
+        master.client() as other,
+        stack.redis.client() as client,
+        redis_config(stack.redis, masterauth=master.password),
+    ):
         other.config_set("repl-diskless-sync-delay", "0")
         client.replicaof("127.0.0.1", master.port)
         try:
@@ -164,7 +171,91 @@ def redis_replica(stack: Stack) -> Iterator[None]:
 @contextmanager
 def redis_crowded(stack: Stack) -> Iterator[None]:
     """Every connection is taken."""
-    with redis_config(stack, maxclients="4"), ExitStack() as taken:
+    with redis_config(stack.redis, maxclients="4"), ExitStack() as taken:
         for link in crowd(stack.redis.port, 6):
             taken.enter_context(link)
         yield
+
+
+@contextmanager
+def ended(stack: Stack, name: str) -> Iterator[None]:
+    """The server is down, and whoever needs it next starts another: this one takes long to come back."""
+    stack.stop(name)
+    yield
+
+
+@contextmanager
+def workers_frozen(workers: Workers, *frozen: CeleryWorker) -> Iterator[None]:
+    """These workers' main processes are stopped; afterwards they answer again."""
+    for worker in frozen:
+        worker.freeze()
+    try:
+        yield
+    finally:
+        for worker in frozen:
+            worker.thaw()
+        with sender(workers.broker.admin_url) as app:
+            names = [worker.name for worker in frozen]
+            wait_until(lambda: len(app.control.ping(names, 1, limit=len(names))) == len(names), "their answer")
+
+
+@contextmanager
+def backlog(workers: Workers, tasks: int) -> Iterator[None]:
+    """One task keeps the only process busy, others wait in its worker, and more of them in the queue."""
+    with sender(workers.broker.admin_url) as app:
+        sent = [app.send_task("tests.nap", (60,), queue="orders").id for _ in range(tasks)]
+        wait_until(lambda: _waiting(app, "orders") <= tasks - 5, "five tasks in the worker", limit=20)
+        try:
+            yield
+        finally:
+            _ask(app, lambda channel: channel.queue_purge("orders"))
+            app.control.revoke(sent, terminate=True)
+            wait_until(lambda: _idle(app, workers.prefork.name), "the end of its tasks")
+            _forget(workers)
+
+
+@contextmanager
+def unread(broker: Any, queue: str, tasks: int) -> Iterator[None]:
+    """Tasks wait in a queue that no worker reads."""
+    with sender(broker.admin_url) as app:
+        for _ in range(tasks):
+            app.send_task("tests.nap", (0,), queue=queue)
+        try:
+            yield
+        finally:
+            broker.drop(queue)
+
+
+@contextmanager
+def failed_tasks(workers: Workers, failed: int, well: int) -> Iterator[None]:
+    """Tasks have failed, and said more than they should."""
+    with sender(workers.broker.admin_url) as app:
+        for _ in range(failed):
+            app.send_task("tests.fail", (f"no login with {canaries.TYPED}",), queue="orders")
+        for _ in range(well):
+            app.send_task("tests.add", (1, 2), queue="orders")
+        with workers.results.client() as client:
+            wait_until(lambda: client.dbsize() == failed + well, "all results", limit=20)
+        try:
+            yield
+        finally:
+            _forget(workers)
+
+
+def _ask(app: Any, question: Callable[[Any], Any]) -> Any:
+    with app.connection_for_write() as connection:
+        return question(connection.default_channel)
+
+
+def _waiting(app: Any, queue: str) -> int:
+    return int(_ask(app, lambda channel: channel.queue_declare(queue, passive=True)).message_count)
+
+
+def _idle(app: Any, name: str) -> bool:
+    asked = app.control.inspect([name], timeout=1, limit=1)
+    return asked.active() == {name: []} and asked.reserved() == {name: []}
+
+
+def _forget(workers: Workers) -> None:
+    with workers.results.client() as client:
+        client.flushdb()
