@@ -11,7 +11,10 @@ PIP := -m pip install --quiet --disable-pip-version-check --constraint constrain
 SOURCES := pyproject.toml constraints.txt
 RUN_IN_SHOP := cd examples/shop && SHOP_STATE="$(CURDIR)/.cache/shop"
 
-.PHONY: demo test test-newest test-oldest lint bench docs clean packages
+# Servers that fail and real workers: what these do is the same to any Python.
+SERVICES := tests/failing_well tests/test_servers.py
+
+.PHONY: demo test test-newest test-services test-oldest lint bench docs clean packages
 
 demo: .venv-demo/ready
 	@mkdir -p .cache/shop
@@ -22,19 +25,22 @@ demo: .venv-demo/ready
 	@echo && echo '$$ health run database shop -f nagios'
 	@$(RUN_IN_SHOP) ../../.venv-demo/bin/health run database shop -f nagios || true
 
-# Both at once: most of the tests wait for servers. The output of each comes when it has ended.
+# All at once: most of the tests wait for servers. The output of each comes when it has ended.
 test: packages
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-newest test-oldest
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target test-newest test-services test-oldest
 
 test-newest: .venv/ready packages
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest $(SERVICES:%=--ignore %)
+
+test-services: .venv/ready packages
+	.venv/bin/python -m pytest $(SERVICES)
 
 ifeq ($(filter-out $(shell $(PYTHON) -V 2>/dev/null),$(shell $(OLDEST) -V 2>/dev/null)),)
 test-oldest:
 	@echo "No older Python here: tested on $(PYTHON) alone."
 else
 test-oldest: .venv-oldest/ready
-	.venv-oldest/bin/python -m pytest --ignore tests/failing_well  # what a server does wrong is the same to any Python
+	.venv-oldest/bin/python -m pytest $(SERVICES:%=--ignore %)
 endif
 
 lint: .venv/ready
