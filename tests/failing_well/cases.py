@@ -388,6 +388,10 @@ CELERY = {
         trouble=lambda s: troubles.redis_config(s["broker"], maxmemory="1", **{"maxmemory-policy": "noeviction"}),
         check=BROKER, kind="full", hint=["maxmemory", "eviction policy"], also=BLOCKED,
     ),
+    "redis-broker-rights": Case(
+        needs=ON_REDIS, trouble=lambda s: troubles.without_rule(s["broker"], "~*celery.pidbox*"),
+        check=WORKERS, kind="auth", hint=["ACL rules"], says="no permission", also=dict.fromkeys(QUEUES, "critical"),
+    ),
     "redis-no-worker": Case(
         needs=ON_REDIS, check=WORKERS, kind="missing", hint=["celery -A PROJECT worker"], says="No worker is connected",
         also=dict.fromkeys(QUEUES, "warning"),

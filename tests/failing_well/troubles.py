@@ -119,6 +119,16 @@ def redis_without_rights(stack: Stack) -> Iterator[None]:
 
 
 @contextmanager
+def without_rule(server: OwnRedis, rule: str) -> Iterator[None]:
+    """The account lacks one of its rights."""
+    server.allow(*(other for other in server.granted if other != rule))
+    try:
+        yield
+    finally:
+        server.allow(*server.granted)
+
+
+@contextmanager
 def redis_config(server: OwnRedis, **options: str) -> Iterator[None]:
     """Options of the server are changed while it runs."""
     with server.client() as client:
