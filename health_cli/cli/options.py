@@ -82,5 +82,6 @@ def request_of(values: dict[str, Any]) -> Request:
         skip=tuple(values.get("skip", ())),
         warning=tuple(values.get("warning", ())),
         critical=tuple(values.get("critical", ())),
+        timeout=(values.get("timeout") or (None,))[0],
         environ=dict(os.environ),
     )

@@ -69,7 +69,7 @@ def _app_and_conf(source: Source, name: str) -> tuple[Any, Mapping[str, Any]] | 
         return None
     if not isinstance(app, import_module("celery").Celery):
         raise TypeError(f"what was found is no Celery app but {app!r}")
-    return app, {key: app.conf.get(key) for key in CONF}
+    return app, {key: getattr(app.conf, key, None) for key in CONF}  # as attributes: the environment may override some
 
 
 def _with_app(app: Any, conf: Mapping[str, Any], setting: HealthSetting) -> Iterator[Check]:

@@ -1,7 +1,7 @@
 """Load: brings the settings, the built-in checks, the project's own and the overrides together."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import NamedTuple
 
 from health_cli.config.builtin import FAMILIES, SUBSYSTEMS, builtin_checks, is_glob
@@ -83,6 +83,7 @@ def _catalogue(request: Request, source: Source, plugins: bool) -> Catalogue:
             [f"{problem.message} {problem.hint}".strip() for problem in problems],
             hint="With health_cli in INSTALLED_APPS, 'manage.py check' finds them too.",
         )
+    setting = replace(setting, TIMEOUT=request.timeout or setting.TIMEOUT)
     checks = builtin_checks(source, setting, request.patterns)
     results: list[Result] = []
     own_known = False

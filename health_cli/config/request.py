@@ -15,4 +15,5 @@ class Request(NamedTuple):
     skip: tuple[str, ...] = ()
     warning: tuple[str, ...] = ()
     critical: tuple[str, ...] = ()
+    timeout: float | None = None
     environ: Mapping[str, str] = MappingProxyType({})

@@ -1,5 +1,6 @@
 """The setting `HEALTH_CLI`: one frozen dataclass, and the one validator that reports every error."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
@@ -96,9 +97,12 @@ def _text(value: object) -> Iterator[Problem]:
         yield _wrong(value, "a text")
 
 
+_URL = re.compile(r"https?://[^/\s]*?[^/\s:@]+(:\d{1,5})?(/\S*)?")
+
+
 def _url(value: object) -> Iterator[Problem]:
-    if not isinstance(value, str) or (value and not value.startswith(("http://", "https://"))):
-        yield Problem("E003", " is no URL: it must begin with http:// or https://.", "Example: http://127.0.0.1:15672")
+    if not isinstance(value, str) or (value and not _URL.fullmatch(value)):
+        yield Problem("E003", " is no URL of the form http://host:port.", "Example: http://127.0.0.1:15672")
 
 
 def _fail_on(value: object) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import NamedTuple, TypeVar
 
-from health_cli.core.excerpt import last_lines
+from health_cli.core.excerpt import MAX_RAW, cut, last_lines
 
 T = TypeVar("T")
 MAX_TRACE = 16 * 1024  # characters; the end of a traceback is what helps
@@ -42,7 +42,7 @@ class Crash(NamedTuple):
     def trace(self) -> str:
         """The traceback, as `-vv` shows it."""
         frames = "".join(import_module("traceback").format_tb(self.error.__traceback__))
-        return f"{last_lines(frames, MAX_TRACE)}{self.name}: {self.text}"
+        return f"{last_lines(frames, MAX_TRACE)}{self.name}: {cut(self.text, MAX_RAW)}"
 
 
 def attempt(call: Callable[[], T]) -> T | Crash:

@@ -4,11 +4,12 @@ Three nets, one after the other: the very values that the settings or the enviro
 the credentials of any URL, and `password=...` as drivers and tracebacks write it.
 """
 
+import json
 import re
 from binascii import b2a_base64
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 MASK = "***"
 
@@ -19,11 +20,12 @@ SECRET_NAME = re.compile(
     r"|(^|_)key$|(^|_)pwd$|dsn$",
     re.IGNORECASE,
 )
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/@:'\"]*):((?:(?!://)[^\s'\"])*)@")
+# Every repetition is bounded, so that no text takes long to be searched.
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31}://)([^\s/@:'\"]{0,256}):((?:(?!://)[^\s'\"]){0,1024})@")
 _PAIR = re.compile(
     r"((?:pass(?:word|wd|phrase)?|pwd|secret(?:_?key)?|(?:auth_?|access_?)?token|api_?key)['\"]?\s*(?:=>?|:)\s*)"
     r"(?!(?-i:YES|NO)(?:[\s,;)}\]]|$))"  # MySQL says whether one was given
-    r"(\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[^\s,;)}\]'\"]+)",
+    r"(\"(?:\\.|[^\"\\]){0,1024}\"|'(?:\\.|[^'\\]){0,1024}'|[^\s,;)}\]'\"]+)",
     re.IGNORECASE,
 )
 # The names under which even a number is one: PASSWORD_RESET_TIMEOUT is none.
@@ -31,6 +33,7 @@ _NUMBER_NAME = re.compile(r"(pass(word|wd|phrase)?|secret|token|(^|_)(pin|pwd|ke
 # What stands under such names without being a secret: switches and small numbers.
 _NO_SECRETS = {"", "true", "false", "yes", "no", "on", "off", "none", "null", *map(str, range(100))}
 _LONG = 6
+_VERY_LONG = 256  # such as a private key
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}  # the module html would cost 3 ms
 
 
@@ -40,12 +43,16 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """Prepare for these values, in every form in which a driver may print them."""
         values = {form for secret in secrets for form in (secret, unquote(secret)) if form}
-        longest_first = sorted(values, key=len, reverse=True)
+        plain = {text for value in values if len(value) > _VERY_LONG for text in _plain_forms(value)}
+        self._very_long = sorted(plain, key=len, reverse=True)
+        longest_first = sorted((value for value in values if len(value) <= _VERY_LONG), key=len, reverse=True)
         patterns = [*map(_pattern, longest_first), *(text for value in longest_first for text in _base64(value))]
         self._values = re.compile("|".join(patterns)) if patterns else None
 
     def text(self, text: str) -> str:
         """Return the text with every secret in it masked."""
+        for form in self._very_long:
+            text = text.replace(form, MASK)
         if self._values:
             text = self._values.sub(MASK, text)
         if "://" in text:
@@ -66,6 +73,12 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self.data(item, secret=secret) for item in value]
         return value
+
+
+def _plain_forms(secret: str) -> Iterator[str]:
+    """Yield the usual writings of a key of many lines, and its lines: a pattern of all writings would be too large."""
+    yield from (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret))
+    yield from (line for line in secret.splitlines() if len(line) > _LONG * 3)
 
 
 def _pattern(secret: str) -> str:

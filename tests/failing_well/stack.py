@@ -23,14 +23,9 @@ BROKER_RULES = (
     "+subscribe", "+psubscribe", "+unsubscribe", "+punsubscribe", "+publish", "+evalsha", "+eval", "+script|load",
     "+sadd", "+srem", "+smembers", "+sismember", "+scard", "+exists", "+del", "+llen", "+lpush", "+rpush", "+rpop",
     "+brpop", "+lrem", "+zadd", "+zrem", "+zrange", "+zrevrangebyscore", "+zrangebyscore", "+hset", "+hget", "+hdel",
-<<<<<<< ours
-    "+time", "+pttl", "+set", "+get", "+expire", "+pexpire", "~orders*", "~emails*", "~reports*", "~unacked*",
-    "~_kombu.*", "~*celery.pidbox*", "~celeryev.*", "~health-cli:*",
-=======
     "+time", "+pttl", "+set", "+get", "+expire", "+pexpire",
     "~orders*", "~emails*", "~reports*", "~unacked*", "~_kombu.*",
     "~*celery.pidbox*", "~celeryev.*", "~health-cli:*",
->>>>>>> theirs
 )  # fmt: skip
 RESULTS_RULES = (
     *RULES, "+ping", "+select", "+set", "+get", "+del", "~health-cli:*",

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from health_cli.core.check import Check, Requirement
 from health_cli.core.errors import Failure
+from health_cli.core.guard import Crash, attempt
 
 BROKER = "celery.broker"
 CELERY = Requirement("celery", "celery")
@@ -34,7 +35,6 @@ class Project:
         self.queues, self.management = queues, management
         self._lock = threading.Lock()
         self._survey: Any = None
-        self._failure: Failure | None = None
 
     @property
     def app(self) -> Any:
@@ -44,15 +44,12 @@ class Project:
         return self._app
 
     def survey(self, ask: Callable[[], Any]) -> Any:
-        """Return what the workers said: `ask` is called by the first who wants to know, its Failure is everybody's."""
+        """Return what the workers said: `ask` is called by the first who wants to know, its failure is everybody's."""
         with self._lock:
-            if self._survey is None and self._failure is None:
-                try:
-                    self._survey = ask()
-                except Failure as failure:
-                    self._failure = failure
-        if self._failure:
-            raise self._failure
+            if self._survey is None:
+                self._survey = attempt(ask)
+        if isinstance(self._survey, Crash):
+            raise self._survey.error
         return self._survey
 
 

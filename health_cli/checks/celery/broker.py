@@ -39,8 +39,8 @@ class Broker(CeleryCheck):
     exclusive queue, which goes away with the connection. A RabbitMQ that blocks publishers, since its memory
     or disk is nearly used up, is found by that.
 
-    Redis needs the ACL rules +ping +set +get +del ~health-cli:*, RabbitMQ a user that may configure, write
-    and read health-cli.* in its vhost.
+    Redis needs the ACL rules +ping +set +get +del ~health-cli:*, RabbitMQ a user that may configure and read
+    health-cli.* in its vhost, and write to amq.default.
     """
 
     name: str = BROKER
@@ -76,7 +76,7 @@ def _down(row: Mapping[str, Any]) -> Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalBroker(CeleryCheck):
-    """A broker that other processes can't see into: memory, or tasks that run where they are called.
+    """A broker without a server: memory, files, or none, since tasks run where they are called.
 
     It is said to be what it is, and always healthy.
     """
@@ -91,5 +91,6 @@ class LocalBroker(CeleryCheck):
     def judge(self, measurement: Measurement) -> Result:
         """Say what it is."""
         eager = self.conf.get("task_always_eager")
-        what = "none is used: tasks run where they are called" if eager else "in each process's own memory"
-        return self.result(measurement, summary=what)
+        files = measurement.facts["broker"].startswith("filesystem")
+        what = "in a folder of files" if files else "in each process's own memory"
+        return self.result(measurement, summary="none is used: tasks run where they are called" if eager else what)

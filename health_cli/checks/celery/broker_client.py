@@ -20,9 +20,9 @@ def gather(app: Any, limit: float) -> Measurement:
     found: Measurement | None = None
     urls = urls_of(app)
     for url in urls:
-        connection = prepared(app, url, limit / len(urls))
+        connection = prepared(app, url, limit / len(urls), failures)
         began = time.monotonic()
-        if opens(connection, failures):
+        if connection and opens(connection, failures):
             with connection:
                 found = found or _measure(connection, time.monotonic() - began)
     if found is None:
@@ -70,11 +70,11 @@ def _rabbitmq(connection: Connection, values: dict[str, float], missing: dict[st
     began = time.monotonic()
     try:
         channel.queue_declare(queue=name, exclusive=True, auto_delete=True, durable=False)
+        channel.basic_publish(amqp.Message(body), routing_key=name)
+        back = channel.basic_get(name, no_ack=True)
     except amqp.exceptions.AccessRefused as error:
-        missing["roundtrip_time"] = f"needs the permission to configure health-cli.* ({error.reply_text})"
+        missing["roundtrip_time"] = f"needs rights on health-cli.* and amq.default ({error.reply_text})"
         return
-    channel.basic_publish(amqp.Message(body), routing_key=name)
-    back = channel.basic_get(name, no_ack=True)
     if back is None or back.body not in {body, body.decode()}:
         raise Failure(
             Kind.FULL, f"RabbitMQ at {place_of(connection)} took a message but did not give it back.",

@@ -64,7 +64,10 @@ def _on_redis(app: Any, window: float, budget: float, limit: float) -> Measureme
     exceptions: Counter[str] = Counter()
     until, sampled, unread = time.monotonic() + min(budget, limit / 2), False, 0
     with closing(redis_client(app, limit)) as client, redis_server.explained(server, client):
-        for head, left in _results(client, _prefix(backend)):
+        for head, left in _results(client, _prefix(backend), until):
+            if head is None:
+                sampled = True
+                break
             state = _STATUS.match(head)
             if not state:
                 unread += 1
@@ -75,10 +78,10 @@ def _on_redis(app: Any, window: float, budget: float, limit: float) -> Measureme
                 counts[word] += 1
                 if word == "FAILURE" and (name := _EXCEPTION.search(head)):
                     exceptions[name[1].decode()] += 1
-            if time.monotonic() > until:
-                sampled = True
-                break
     facts = {"failed_exceptions": dict(exceptions.most_common(5)), "unreadable": unread}
+    if unread:
+        why = f"{unread} results are not in JSON (result_serializer), so that their state can't be read"
+        return Measurement(missing=dict.fromkeys(("failed", "finished", "failed_percent"), why), facts={"source": ""})
     return counted(counts, f"results in Redis at {server.place}", facts, sampled=sampled)
 
 
@@ -87,8 +90,11 @@ def _prefix(backend: Any) -> str:
     return prefix.decode() if isinstance(prefix, bytes) else str(prefix)
 
 
-def _results(client: Any, prefix: str) -> Iterator[tuple[bytes, int]]:
-    """Yield the head of each result and the milliseconds it has left, without ever blocking the server for long."""
+def _results(client: Any, prefix: str, until: float) -> Iterator[tuple[bytes | None, int]]:
+    """Yield the head of each result and the milliseconds it has left; None where the time was over before the last.
+
+    In small steps, none of which blocks the server for long, however many keys of others there are.
+    """
     cursor = 0
     while True:
         cursor, keys = client.scan(cursor, match=f"{prefix}*", count=_BATCH)
@@ -99,4 +105,7 @@ def _results(client: Any, prefix: str) -> Iterator[tuple[bytes, int]]:
         rows = pipe.execute() if keys else []
         yield from zip(rows[::2], rows[1::2], strict=True)
         if not cursor:
+            return
+        if time.monotonic() > until:
+            yield None, 0
             return

@@ -34,8 +34,8 @@ def any_link(app: Any, limit: float) -> Iterator[Connection]:
     failures: list[Failure] = []
     urls = urls_of(app)
     for url in urls:
-        connection = prepared(app, url, limit / len(urls))
-        if opens(connection, failures):
+        connection = prepared(app, url, limit / len(urls), failures)
+        if connection and opens(connection, failures):
             with connection, explained(connection):
                 yield connection
             return
@@ -59,7 +59,7 @@ def _give_up(error: Exception, interval: float) -> None:
     raise error
 
 
-def prepared(app: Any, url: str, limit: float) -> Connection:
+def prepared(app: Any, url: str, limit: float, failures: list[Failure]) -> Connection | None:
     """Return a connection of our own, not yet open but with its driver imported, whose waits end within the limit.
 
     Never one of the app's pool: after a timeout such a one may still wait for a reply on Redis, and eats it.
@@ -77,10 +77,14 @@ def prepared(app: Any, url: str, limit: float) -> Connection:
             options = {}
         connection.transport_options = {**(connection.transport_options or {}), **options}
     except (ImportError, KeyError, ValueError, TypeError) as error:
-        raise Failure(
-            Kind.MISCONFIGURED, f"The broker can't be used: {error}.", summary="broker not understood",
-            hint=f"Correct {SETTING}, or install what it needs: pip install 'celery[redis]'.", status=Status.UNKNOWN,
-        ) from error  # fmt: skip
+        failures.append(
+            Failure(
+                Kind.MISCONFIGURED, f"The broker can't be used: {error}.", summary="broker not understood",
+                hint=f"Correct {SETTING}, or install what it needs: pip install 'celery[redis]'.",
+                status=Status.UNKNOWN,
+            )
+        )  # fmt: skip
+        return None
     return connection
 
 
@@ -129,7 +133,7 @@ def _errors(connection: Connection) -> tuple[type[BaseException], ...]:
 
 def failure_of(error: BaseException, connection: Connection) -> Failure:
     """Return the failure for an error of the connection."""
-    if driver_of(connection) == REDIS and not isinstance(error, Failure):
+    if driver_of(connection) == REDIS and type(error).__module__.startswith(REDIS):
         return _redis_failure(error, place_of(connection))
     return _amqp_failure(error, f"{flavour_of(connection)} at {place_of(connection)}")
 
@@ -155,10 +159,19 @@ _AMQP: Sequence[tuple[type[BaseException], Kind, str, str]] = (
     (OSError, Kind.REFUSED, "connection broken", "Is it a RabbitMQ at all, and does it want TLS (amqps://)?"),
 )  # fmt: skip
 
+# What RabbitMQ says -> the same; it has one number for several things.
+_SAID = (
+    ("access to vhost", Kind.AUTH, "no rights on the vhost", "Give them: rabbitmqctl set_permissions -p VHOST ..."),
+    ("connection limit", Kind.FULL, "too many connections", "Close what leaks, or raise the limit of vhost or user."),
+    ("access to queue", Kind.AUTH, "no permission", "The manual page names the permissions that it needs."),
+    ("access to exchange", Kind.AUTH, "no permission", "The manual page names the permissions that it needs."),
+)  # fmt: skip
+
 
 def _amqp_failure(error: BaseException, name: str) -> Failure:
     if isinstance(error, Failure):
         return error
     nothing = (Kind.CRASHED, "answers with an error", "Look the answer up in the broker's documentation.")
     kind, words, hint = next((row[1:] for row in _AMQP if isinstance(error, row[0])), nothing)
+    kind, words, hint = next((row[1:] for row in _SAID if row[0] in str(error)), (kind, words, hint))
     return Failure(kind, f"{name}: {words} ({error})", summary=f"{words} at {name.rpartition(' ')[2]}", hint=hint)

@@ -22,6 +22,7 @@ class Management:
         """The login of the URL itself wins over the broker's."""
         parts = urlsplit(url)
         self._parts, self._vhost = parts, quote(vhost, safe="")
+        self._mute = not parts.hostname  # or once it has not answered: it would be waited for again and again
         user = unquote(parts.username) if parts.username else login[0]
         password = unquote(parts.password or "") if parts.username else login[1]
         self._auth = base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -54,11 +55,11 @@ class Management:
 
     def _get(self, path: str) -> Any:
         """Return what the API answers, None where it does not."""
-        if not self._parts.hostname:
+        if self._mute:
             return None
         secure = self._parts.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        link = kind(self._parts.hostname, self._parts.port or (443 if secure else PORT), timeout=PATIENCE)
+        link = kind(str(self._parts.hostname), self._parts.port or (443 if secure else PORT), timeout=PATIENCE)
         try:
             link.request(
                 "GET", f"{self._parts.path.rstrip('/')}/api/{path}", headers={"Authorization": f"Basic {self._auth}"}
@@ -66,6 +67,7 @@ class Management:
             answer = link.getresponse()
             return json.loads(answer.read()) if answer.status == http.client.OK else None
         except (OSError, http.client.HTTPException, ValueError):
+            self._mute = True
             return None
         finally:
             link.close()

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from health_cli.checks.celery.base import CeleryCheck
-from health_cli.checks.celery.survey import MUTE
 from health_cli.checks.celery.workers import survey_of
 from health_cli.core.finding import Finding
 from health_cli.core.instance import named_by
@@ -56,11 +55,10 @@ class QueueCheck(CeleryCheck):
         state = survey.queues[self.queue]
         values: dict[str, float] = {"waiting": state.waiting}
         missing: dict[str, str] = {}
-        if state.consumers or not (survey.silent or survey.how == MUTE):
+        if state.consumers is not None:
             values["consumers"] = state.consumers
         else:
-            why = "remote control is off" if survey.how == MUTE else f"{survey.silent} silent workers may read it"
-            missing["consumers"] = why
+            missing["consumers"] = state.why_no_consumers
         if state.oldest_waiting is not None:
             values["oldest_waiting"] = state.oldest_waiting
         else:

@@ -40,9 +40,11 @@ def _any(app: Any, kind: str) -> Measurement:
     """Store a result of a task that never was, through Celery's own backend, read it and forget it."""
     backend, task = app.backend, f"health-cli-{uuid.uuid4().hex}"
     began = time.monotonic()
-    backend.store_result(task, "health-cli", "SUCCESS")
-    back = backend.get_result(task)
-    backend.forget(task)
+    try:
+        backend.store_result(task, "health-cli", "SUCCESS")
+        back = backend.get_result(task)
+    finally:
+        backend.forget(task)
     if back != "health-cli":
         raise Failure(
             Kind.FULL, f"The result backend ({kind}) took a result but did not give it back.",

@@ -159,7 +159,8 @@ class RollCall:
             return False
         return True
 
-    def _nodes(self) -> list[str]:
+    def nodes(self) -> list[str]:
+        """The names of the workers that answered; a scheduler that does is none."""
         return [node for node in self.replies.get("ping", {}) if not node.startswith(BEAT)]
 
     def _deadline(self) -> float:
@@ -171,13 +172,13 @@ class RollCall:
         return self._until
 
     def _complete(self) -> bool:
-        return self._answered_all() and set(self._nodes()) <= set(self.offsets)
+        return self._answered_all() and set(self.nodes()) <= set(self.offsets)
 
     def _answered_all(self) -> bool:
         """Tell whether everybody who can be known of has answered everything."""
         if self.how == "quiet" or self.silent():
             return False
-        return all(node in self.replies.get(command, {}) for command in QUESTIONS for node in self._nodes())
+        return all(node in self.replies.get(command, {}) for command in QUESTIONS for node in self.nodes())
 
     def _reading(self, queue: str) -> int:
         """How many of those that answered read a queue."""
@@ -192,17 +193,21 @@ def count_listeners(channel: Any, heard: list[int]) -> None:
     """
     if channel.connection.client.transport.driver_type != REDIS:
         return
-    original: type[Any] = channel.Client
+    create = channel.Client
 
-    class Counting(original):  # type: ignore[misc]  # the class is chosen by kombu
-        """A client that keeps the answers to PUBLISH."""
+    def listening(*args: Any, **how: Any) -> Any:
+        client = create(*args, **how)
+        publish = client.publish
 
-        def publish(self, *args: Any, **how: Any) -> Any:
-            reached = super().publish(*args, **how)
+        def counted(*words: Any, **options: Any) -> Any:
+            reached = publish(*words, **options)
             heard.append(int(reached))
             return reached
 
-    channel.Client = Counting
+        client.publish = counted
+        return client
+
+    channel.Client = listening  # a class, or with a key prefix a function that makes one
 
 
 def consumers_of(connection: Connection, queues: tuple[str, ...]) -> dict[str, int]:

@@ -7,11 +7,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connections
-from django.db.utils import DatabaseError, OperationalError, ProgrammingError
+from django.db.utils import DatabaseError
 
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
 
+ALIAS = "default"  # what a router says is known only with the apps loaded
 TABLE = "django_celery_results_taskresult"
 ONE = "SELECT id FROM django_celery_results_taskresult LIMIT 1"
 COUNTS = "SELECT status, COUNT(*) FROM django_celery_results_taskresult WHERE date_done >= %s GROUP BY status"
@@ -40,27 +41,22 @@ def counts_since(window: float) -> tuple[dict[str, int], dict[str, int]]:
         return counts, {str(name): int(number) for name, number in cursor.fetchall()}
 
 
-def alias() -> str:
-    """Return the alias of the database that has the table: that of the routers is known only with the apps loaded."""
-    return "default"
-
-
 @contextmanager
 def _cursor() -> Iterator[tuple[Any, Any]]:
     """Yield a cursor of a connection of our own, and the connection."""
-    wrapper = connections[alias()].copy()
+    wrapper = connections[ALIAS].copy()
     try:
         with wrapper.cursor() as cursor:
             yield cursor, wrapper
-    except (ProgrammingError, OperationalError, DatabaseError) as error:
-        missing = "exist" in str(error) or "no such table" in str(error)
+    except DatabaseError as error:
+        missing = "no such table" in str(error) or (TABLE in str(error) and "exist" in str(error))
         raise Failure(
             Kind.MISSING if missing else Kind.REFUSED,
             f"The table {TABLE} can't be read: {error}",
             summary="no table of results" if missing else "its database can't be read",
             hint="Run 'manage.py migrate django_celery_results'."
             if missing
-            else f"See the check database:{alias()} for what is wrong with it.",
+            else f"See the check database:{ALIAS} for what is wrong with it.",
         ) from error
     finally:
         wrapper.close()

@@ -12,18 +12,21 @@ class Node:
     """One worker that answered. Times are in seconds; None is what it did not tell.
 
     `clock_offset` is its clock less ours; `oldest_active` the age of the task that runs the longest.
-    `children` are the states of its pool's processes where they run on this host, by pid.
+    `time_limit` ends a task of it. `children` are the states of its pool's processes where they run on this
+    host, by pid.
     """
 
     name: str
     response_time: float = 0.0
     pool: str = ""
     slots: int | None = None
+    autoscaled: bool = False
     processes: int | None = None
     active: int | None = None
     reserved: int | None = None
     scheduled: int | None = None
     oldest_active: float | None = None
+    time_limit: float | None = None
     clock_offset: float | None = None
     queues: tuple[str, ...] | None = None
     uptime: float | None = None
@@ -40,12 +43,14 @@ class Node:
 class QueueState:
     """One queue. `waiting` are its tasks that no worker has taken, `consumers` the workers that read it.
 
-    `oldest_waiting` is the age in seconds of the task that is next; `why_no_age` says why there is none.
+    Where these can't be known, `why_no_consumers` says why. `oldest_waiting` is the age in seconds of the
+    task that is next; `why_no_age` says why there is none.
     """
 
     exists: bool
     waiting: int
-    consumers: int
+    consumers: int | None
+    why_no_consumers: str = ""
     oldest_waiting: float | None = None
     why_no_age: str = ""
 
@@ -56,7 +61,7 @@ class Survey:
 
     `how` says how it was known when all had answered: `counted` (Redis told how many heard the question),
     `consumers` (every consumer of the known queues has answered), or `quiet` (nobody spoke for a while);
-    `mute` where the project lets no worker be asked.
+    `mute` where no worker can be asked.
     """
 
     how: str

@@ -22,25 +22,32 @@ NO_STAMP = "its messages carry no timestamp (docs/celery.md tells how they get o
 def survey(app: Any, queues: tuple[str, ...], *, limit: float, management: str) -> Survey:
     """Connect, ask all workers, look at the queues; Failure where the broker can't be used."""
     with any_link(app, limit) as connection:
-        if not app.conf.worker_enable_remote_control:
+        # As Celery itself decides it (celery.worker.consumer.control).
+        if not (app.conf.worker_enable_remote_control and connection.supports_exchange_type("fanout")):
             api = Management.of(connection, management, asked=False)
-            return Survey(how=MUTE, queues={name: _queue(connection, api, name, ()) for name in queues})
+            return Survey(
+                how=MUTE,
+                queues={name: _queue(connection, api, name, (), "the workers can't be asked") for name in queues},
+            )
         roll = RollCall(app, connection, PATIENCE, consumers_of(connection, queues))
         roll.run()
         nodes = tuple(sorted(_nodes(roll), key=lambda node: node.name))
         api = Management.of(connection, management, asked=bool(roll.silent()))
+        silent = roll.silent()
+        unsure = f"{silent} silent workers may read it" if silent else ""
         return Survey(
             how=roll.how,
             nodes=nodes,
-            silent=roll.silent(),
-            suspects=_suspects(connection, app, api, nodes) if roll.silent() else (),
-            queues={name: _queue(connection, api, name, nodes) for name in queues},
+            silent=silent,
+            suspects=_suspects(connection, app, api, nodes) if silent or not nodes else (),
+            queues={name: _queue(connection, api, name, nodes, unsure) for name in queues},
         )
 
 
 def _nodes(roll: RollCall) -> Iterator[Node]:
     now = time.time()
-    for name, replies in roll.replies.get("ping", {}).items():
+    for name in roll.nodes():
+        replies = roll.replies["ping"][name]
         said = {command: _last(roll.replies.get(command, {}).get(name)) for command in roll.replies}
         node = node_of(name, said, roll.offsets.get(name), now)
         yield replace(node, response_time=min(seconds for _, seconds in replies), replies=len(replies))
@@ -52,8 +59,8 @@ def _last(replies: Any) -> Any:
 
 def node_of(name: str, said: Mapping[str, Any], offset: float | None, now: float) -> Node:
     """Return one worker from what it said to each question; what it did not say is None."""
-    stats = said.get("stats") or {}
-    pool = stats.get("pool") or {}
+    stats = _mapping(said.get("stats"))
+    pool = _mapping(stats.get("pool"))
     active = _list(said.get("active"))
     began = [task["time_start"] for task in active or () if task.get("time_start")]
     queues = _list(said.get("active_queues"))
@@ -61,7 +68,9 @@ def node_of(name: str, said: Mapping[str, Any], offset: float | None, now: float
     return Node(
         name=name,
         pool=str(pool.get("implementation", "")).partition(":")[0].rpartition(".")[2],
-        slots=pool.get("max-concurrency"),
+        slots=_mapping(stats.get("autoscaler")).get("max") or pool.get("max-concurrency"),
+        autoscaled="autoscaler" in stats,
+        time_limit=(pool.get("timeouts") or (None, None))[-1] or None,
         processes=len(processes) if processes else None,
         active=_count(active),
         reserved=_count(_list(said.get("reserved"))),
@@ -73,6 +82,11 @@ def node_of(name: str, said: Mapping[str, Any], offset: float | None, now: float
         uptime=stats.get("uptime"),
         children=states_of(name, stats.get("pid"), processes),
     )
+
+
+def _mapping(answer: Any) -> Mapping[str, Any]:
+    """Return an answer that is a mapping; what it is instead tells nothing."""
+    return answer if isinstance(answer, Mapping) else {}
 
 
 def _list(answer: Any) -> list[Any] | None:
@@ -95,7 +109,8 @@ def _suspects(connection: Connection, app: Any, api: Management, nodes: tuple[No
     return tuple(sorted(names - {node.name for node in nodes}))
 
 
-def _queue(connection: Connection, api: Management, name: str, nodes: tuple[Node, ...]) -> QueueState:
+def _queue(connection: Connection, api: Management, name: str, nodes: tuple[Node, ...], unsure: str = "") -> QueueState:
+    """Return the state of a queue; `unsure` says why on Redis, which counts no readers, there may be some after all."""
     found = declared(connection, name)
     waiting = found.message_count if found else 0
     reading = sum(name in (node.queues or ()) for node in nodes)
@@ -106,7 +121,10 @@ def _queue(connection: Connection, api: Management, name: str, nodes: tuple[Node
             oldest_waiting=age, why_no_age=why,
         )  # fmt: skip
     age, why = _oldest_on_redis(connection, name) if waiting and driver_of(connection) == REDIS else (None, "")
-    return QueueState(exists=True, waiting=waiting, consumers=reading, oldest_waiting=age, why_no_age=why)
+    return QueueState(
+        exists=True, waiting=waiting, consumers=None if unsure and not reading else reading, why_no_consumers=unsure,
+        oldest_waiting=age, why_no_age=why,
+    )  # fmt: skip
 
 
 def _oldest_on_redis(connection: Connection, queue: str) -> tuple[float | None, str]:
@@ -120,5 +138,14 @@ def _oldest_on_redis(connection: Connection, queue: str) -> tuple[float | None, 
         heads = [head for key in keys if (head := client.lindex(key, -1))]
     except redis.exceptions.NoPermissionError:  # Celery itself never looks without taking
         return None, "needs the ACL rule +lindex"
-    stamps = [stamp for head in heads if (stamp := json.loads(head).get("properties", {}).get("timestamp"))]
+    stamps = [stamp for head in heads if (stamp := _stamp(head))]
     return (max(0.0, time.time() - min(stamps)), "") if stamps else (None, NO_STAMP)
+
+
+def _stamp(message: bytes) -> float | None:
+    """Return when a message was sent, by its property `timestamp` in seconds; None where it has no such number."""
+    try:
+        stamp = _mapping(_mapping(json.loads(message)).get("properties")).get("timestamp")
+    except ValueError:
+        return None
+    return float(stamp) if isinstance(stamp, int | float) else None

@@ -46,12 +46,12 @@ class Workers(CeleryCheck):
     its name (on RabbitMQ by the management API). A solo worker is silent while it runs a task.
 
     An answer comes from a worker's main process, so more is looked at: a pool whose slots have all been
-    taken for longer than `stuck_after` seconds, processes of the pool that are stopped or dead (where they
-    run on this host, Linux), a pool with fewer processes than it should have, a worker that reads no queue,
-    two workers with one name, and the workers' clocks.
+    taken for longer than `stuck_after` seconds and their time limit, processes of the pool that are stopped
+    or dead (where they run on this host, Linux), a pool with fewer processes than it should have, a worker
+    that reads no queue, two workers with one name, and the workers' clocks.
 
     `expected` names workers that must answer, as `celery inspect ping` prints them. A silent one is waited
-    for one second.
+    for one second. Where the pools are solo, say so with `solo`: then it is a warning, however many are silent.
 
     Redis needs the ACL of Celery itself: the same commands and keys, and `&*` for its channels.
     """
@@ -59,6 +59,7 @@ class Workers(CeleryCheck):
     name: str = "celery.workers"
     metrics: tuple[Metric, ...] = field(default=METRICS)
     expected: tuple[str, ...] = ()
+    solo: bool = False
     stuck_after: float = 900.0
 
     def gather(self) -> Measurement:
@@ -66,7 +67,8 @@ class Workers(CeleryCheck):
         survey = survey_of(self)
         if survey.how == MUTE:
             raise Failure(
-                Kind.MISCONFIGURED, "The workers can't be asked: worker_enable_remote_control is off.",
+                Kind.MISCONFIGURED,
+                "The workers can't be asked: worker_enable_remote_control is off, or the broker can't broadcast.",
                 summary="remote control is off", hint="Turn it on, or leave celery.workers out with SKIP.",
                 status=Status.UNKNOWN,
             )  # fmt: skip
@@ -82,8 +84,8 @@ class Workers(CeleryCheck):
         """Say who is missing, and who can't work."""
         facts, values = measurement.facts, measurement.values
         findings = [
-            *_silence(int(values["workers"]), int(values["silent"]), facts["suspects"]),
-            *_absent(self.expected, [row["name"] for row in facts["workers"]], facts["suspects"]),
+            *_silence(int(values["workers"]), int(values["silent"]), facts["suspects"], solo=self.solo),
+            *_absent(self.expected, [row["name"] for row in facts["workers"]]),
             *(finding for row in facts["workers"] for finding in trouble(row, self.stuck_after)),
         ]
         return self.result(measurement, summary=_summary(values), findings=findings)
@@ -143,11 +145,10 @@ def _summary(values: Mapping[str, float]) -> str:
     return ", ".join(parts)
 
 
-def _silence(answered: int, silent: int, suspects: Sequence[str]) -> Iterator[Finding]:
+def _silence(answered: int, silent: int, suspects: Sequence[str], *, solo: bool = False) -> Iterator[Finding]:
     """Nobody there at all, or some who are connected and do not answer."""
-    who = f": {', '.join(suspects)}" if suspects else ""
     if not answered and not silent:
-        gone = f" (last seen{who})" if suspects else ""
+        gone = f" (it knew {_some(suspects)})" if suspects else ""
         yield Finding(
             status=Status.CRITICAL,
             kind=Kind.MISSING,
@@ -156,9 +157,9 @@ def _silence(answered: int, silent: int, suspects: Sequence[str]) -> Iterator[Fi
             hint="Start one: celery -A PROJECT worker. If it runs, does it use the same broker and database number?",
         )
     elif silent:
-        few = answered < silent
+        few = answered < silent and not solo
         among = "one of " if len(suspects) > silent else ""
-        named = f": {among}{', '.join(suspects)}" if suspects else ""
+        named = f": {among}{_some(suspects)}" if suspects else ""
         yield Finding(
             status=Status.CRITICAL if few else Status.WARNING,
             kind=Kind.TIMEOUT,
@@ -169,9 +170,15 @@ def _silence(answered: int, silent: int, suspects: Sequence[str]) -> Iterator[Fi
         )
 
 
-def _absent(expected: Sequence[str], names: Sequence[str], suspects: Sequence[str]) -> Iterator[Finding]:
+def _some(names: Sequence[str]) -> str:
+    """Return the names, no more than three: those that Redis knows of workers that were killed add up."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"
+
+
+def _absent(expected: Sequence[str], names: Sequence[str]) -> Iterator[Finding]:
     """Those of the option `expected` that have not answered."""
-    absent = [name for name in expected if name not in names and name not in suspects]
+    absent = [name for name in expected if name not in names]
     if absent:
         yield Finding(
             status=Status.WARNING if names else Status.CRITICAL,
@@ -207,11 +214,12 @@ def trouble(row: Mapping[str, Any], stuck_after: float) -> Iterator[Finding]:
 def _stuck(row: Mapping[str, Any], stuck_after: float) -> Iterator[Finding]:
     """All slots taken, the oldest task for too long, and nothing can begin meanwhile."""
     slots, active, oldest = row.get("slots"), row.get("active"), row.get("oldest_active")
-    if slots and active is not None and active >= slots and oldest is not None and oldest > stuck_after:
+    limit = max(stuck_after, row.get("time_limit") or 0)
+    if slots and active is not None and active >= slots and oldest is not None and oldest > limit:
         reserved = row.get("reserved") or 0
         behind = f", and {reserved} more wait in it" if reserved else ""
         yield Finding(
-            status=Status.CRITICAL if reserved else Status.WARNING,
+            status=Status.WARNING,
             kind=Kind.FULL,
             summary=f"{row['name']} stuck for {humanize(oldest, 's')}",
             message=f"All {slots} slots of worker {row['name']} are taken, one for {humanize(oldest, 's')}{behind}",
@@ -231,11 +239,16 @@ def _children(row: Mapping[str, Any]) -> Iterator[Finding]:
             message=f"Worker {row['name']} answers, but of its pool's {row['processes']} processes {states}",
             hint="Start the worker again; its log and dmesg (out of memory?) say what ended them.",
         )
-    elif row.get("pool") == "prefork" and row.get("processes") and row["processes"] < (row.get("slots") or 0):
+    elif (
+        row.get("pool") == "prefork"
+        and not row.get("autoscaled")
+        and row.get("processes")
+        and row["processes"] < (row.get("slots") or 0)
+    ):
         yield Finding(
             status=Status.WARNING,
             kind=Kind.MISSING,
             summary=f"{row['name']} has {row['processes']} of {row['slots']} processes",
             message=f"The pool of worker {row['name']} has {row['processes']} processes instead of {row['slots']}",
-            hint="It can't start new ones: is the memory or the number of processes (ulimit -u) used up?",
+            hint="Unless pool_shrink took them: it can't start new ones. Are memory or processes (ulimit -u) used up?",
         )

@@ -22,9 +22,9 @@ METRICS = (
 class Cpu(Check):
     """CPU time used during a sample of at least `sample` seconds, measured from two readings, never since boot.
 
-    What health-cli uses itself meanwhile is left out. It is a snapshot: the load (host.load) tells about
-    the last minutes. Where a cgroup has a quota, what its group used of that is measured too: the host may
-    be idle while the container is throttled.
+    What health-cli uses itself meanwhile is left out. It is a snapshot: the load (host.load) tells about the
+    last minutes. Where a cgroup has a quota, what its group used of that is measured too, our own work
+    included: the host may be idle while the container is throttled.
     """
 
     name: str = "host.cpu"

@@ -45,8 +45,11 @@ def sample(seconds: float, *, anew: bool = False) -> tuple[Reading, Reading]:
 def ours(first: Reading, second: Reading) -> float:
     """Return the CPU seconds that went into our own work between two readings.
 
-    That is the work of this process, and of the supervisor where that has taken the first reading.
+    That is the work of this process, and of the supervisor where that has taken the first reading. In the
+    process of somebody else, where nobody has begun a sample, it is not ours.
     """
+    if not _begun:
+        return 0.0
     if first.pid == second.pid:
         return second.process_time - first.process_time
     return second.process_time + system.process_time(first.pid) - first.process_time
