@@ -272,3 +272,24 @@ def test_settings_with_a_cycle_are_read_to_an_end() -> None:
 )
 def test_the_passwords_of_urls(text: str, passwords: set[str]) -> None:
     assert url_passwords(text) == passwords
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 32_000 + "://b:" + "c" * 32_000, "a" * 64_000 + " ://", "x://b:" * 10_000, "password='" * 6_000],
+    ids=["scheme", "no-scheme", "many", "quotes"],
+)
+def test_no_text_takes_long(text: str) -> None:
+    began = time.process_time()
+    Redactor(["a" * 200 + "b"]).text(text)
+    assert time.process_time() - began < 3, "it was minutes"
+
+
+def test_a_key_of_many_lines_is_masked_whole_and_line_by_line() -> None:
+    lines = [f"{number:02}" + "Ab1+" * 15 for number in range(50)]
+    key = "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----"])
+    began = time.process_time()
+    redactor = Redactor([key])
+    assert time.process_time() - began < 1
+    for text in (key, repr(key), f"line: {lines[7]}"):
+        assert "Ab1+" not in redactor.text(text)

@@ -423,7 +423,7 @@ CELERY = {
     ),
     "results-stopped": Case(
         needs=REDIS_CREW, trouble=lambda s: troubles.stopped(s["results"]),
-        check="celery.results", kind="refused", hint=["running there"], also={"celery.failures": "critical"},
+        check="celery.results", kind="refused", hint=["running there"], also={"celery.failures": "skipped"},
     ),
     "rabbitmq-silent": Case(
         needs=("silent", "results"), change=broker_url("amqp", "silent", path="shop"),

@@ -139,7 +139,7 @@ def judge_nagios(run: Run, case: Case, tally: str) -> None:
     output = nagios_grammar.parse(run.out)
     assert len(run.out.encode()) <= 9000
     assert output.state == STATES[run.code]
-    assert output.text.endswith(f"({tally})") or output.text == tally, output.text
+    assert output.text.endswith(f"({tally})") or output.text == tally, run.out
     assert case.alone or any(item.label == "host_memory_used_percent" for item in output.items)
     if case.status == "healthy":
         return

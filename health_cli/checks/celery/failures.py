@@ -38,7 +38,7 @@ class Failures(CeleryCheck):
 
     name: str = "celery.failures"
     metrics: tuple[Metric, ...] = field(default=METRICS)
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ("celery.results",)
     window: float = 3600.0
     budget: float = 0.5
 

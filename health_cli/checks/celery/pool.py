@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _STATES = {"T": "stopped", "t": "stopped", "Z": "dead", "X": "dead"}
-# Seconds until a second look: a child that has done its share (max_tasks_per_child) is dead until it is replaced,
-# which takes 0.2 s.
-AGAIN = 0.5
+AGAIN = 0.5  # seconds until a second look at a pool that lacks processes: one that died is replaced within 0.2 s
 
 
 def states_of(node: str, worker: int | None, processes: Sequence[int]) -> dict[str, str]:
@@ -17,14 +15,32 @@ def states_of(node: str, worker: int | None, processes: Sequence[int]) -> dict[s
     Nothing is said of a worker of another host or container: its pids mean other processes here. It is ours
     when its name ends in this host's, and the process that has its pid is the parent of one of the pool's.
     """
-    found = {pid: _state_and_parent(pid) for pid in processes}
-    if node.rpartition("@")[2] != socket.gethostname() or worker not in {parent for _, parent in found.values()}:
+    parents = {_state_and_parent(pid)[1] for pid in processes}
+    if node.rpartition("@")[2] != socket.gethostname() or worker not in parents:
         return {}
-    bad = [pid for pid, (state, parent) in found.items() if parent == worker and state in _STATES]
-    if bad:
+    bad = _not_well(worker or 0, processes)
+    if "dead" in bad.values():
         time.sleep(AGAIN)
-    again = {pid: _state_and_parent(pid) for pid in bad}
-    return {str(pid): _STATES[state] for pid, (state, parent) in again.items() if parent == worker and state in _STATES}
+        bad = _not_well(worker or 0, processes)
+    return bad
+
+
+def _not_well(worker: int, processes: Sequence[int]) -> dict[str, str]:
+    """Return those of a pool that are not well now; the dead have been replaced where enough others live."""
+    children = {pid: _STATES.get(_state_and_parent(pid)[0], "") for pid in _children(worker)}
+    living = sum(state != "dead" for state in children.values())
+    bad = {pid: children[pid] for pid in processes if children.get(pid)}
+    return {str(pid): state for pid, state in bad.items() if state != "dead" or living < len(processes)}
+
+
+def _children(worker: int) -> list[int]:
+    """Return the children of a process; none once it has ended."""
+    try:
+        return [
+            int(pid) for path in Path(f"/proc/{worker}/task").glob("*/children") for pid in path.read_text().split()
+        ]
+    except OSError:
+        return []
 
 
 def _state_and_parent(pid: int) -> tuple[str, int]:

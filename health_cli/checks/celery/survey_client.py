@@ -80,7 +80,10 @@ def node_of(name: str, said: Mapping[str, Any], offset: float | None, now: float
         clock_offset=offset,
         queues=tuple(sorted(row["name"] for row in queues)) if queues is not None else None,
         uptime=stats.get("uptime"),
-        children=states_of(name, stats.get("pid"), processes),
+        # Where each process ends after some tasks, dead ones are what such a pool has, for seconds each.
+        children={}
+        if isinstance(pool.get("max-tasks-per-child"), int)
+        else states_of(name, stats.get("pid"), processes),
     )
 
 

@@ -85,7 +85,9 @@ class Workers(CeleryCheck):
         facts, values = measurement.facts, measurement.values
         findings = [
             *_silence(int(values["workers"]), int(values["silent"]), facts["suspects"], solo=self.solo),
-            *_absent(self.expected, [row["name"] for row in facts["workers"]]),
+            *_absent(
+                self.expected, [row["name"] for row in facts["workers"]], _certain(facts["suspects"], values["silent"])
+            ),
             *(finding for row in facts["workers"] for finding in trouble(row, self.stuck_after)),
         ]
         return self.result(measurement, summary=_summary(values), findings=findings)
@@ -176,9 +178,14 @@ def _some(names: Sequence[str]) -> str:
     return f"{', '.join(names[:3])}{more}"
 
 
-def _absent(expected: Sequence[str], names: Sequence[str]) -> Iterator[Finding]:
-    """Those of the option `expected` that have not answered."""
-    absent = [name for name in expected if name not in names]
+def _certain(suspects: Sequence[str], silent: float) -> Sequence[str]:
+    """Return the suspects where each of them must be one of the silent: that has been said then."""
+    return suspects if len(suspects) <= silent else ()
+
+
+def _absent(expected: Sequence[str], names: Sequence[str], silent: Sequence[str]) -> Iterator[Finding]:
+    """Those of the option `expected` that have not answered and are not known to be silent."""
+    absent = [name for name in expected if name not in names and name not in silent]
     if absent:
         yield Finding(
             status=Status.WARNING if names else Status.CRITICAL,

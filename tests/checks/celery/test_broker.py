@@ -199,7 +199,7 @@ def test_a_rabbitmq_account_that_may_not_configure(rabbitmq_place: Place, shop: 
     server.ask("PUT", f"permissions/{vhost}/app", {"configure": "^celery.*", "write": ".*", "read": ".*"})
     run = Project(shop, rabbitmq_place).json(NAME)
     assert run.code == 0, run.out
-    assert run.reasons(NAME)["roundtrip_time"].startswith("needs the permission to configure health-cli.*")
+    assert run.reasons(NAME)["roundtrip_time"].startswith("needs rights on health-cli.* and amq.default")
 
 
 def test_one_of_several_is_down(project: Project) -> None:

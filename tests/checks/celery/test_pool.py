@@ -4,7 +4,9 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -38,10 +40,21 @@ def test_says_who_is_not_well(children: list[subprocess.Popen[bytes]]) -> None:
     assert states_of(HERE, os.getpid(), [well, stopped, dead]) == {str(stopped): "stopped", str(dead): "dead"}
 
 
-def test_a_process_that_is_no_child_of_the_worker_is_gone(children: list[subprocess.Popen[bytes]]) -> None:
+def test_a_process_that_is_no_child_of_the_worker_any_more_has_been_replaced(
+    children: list[subprocess.Popen[bytes]],
+) -> None:
     well = children[0].pid
-    assert states_of(HERE, os.getpid(), [well, NOBODY]) == {str(NOBODY): "gone"}
-    assert states_of(HERE, os.getpid(), [well, os.getpid()]) == {str(os.getpid()): "gone"}
+    assert states_of(HERE, os.getpid(), [well, NOBODY]) == {}
+    assert states_of(HERE, os.getpid(), [well, os.getpid()]) == {}
+
+
+def test_a_child_that_is_dead_for_a_moment_is_being_replaced() -> None:
+    child = subprocess.Popen(["true"])
+    wait_until(lambda: Path(f"/proc/{child.pid}/stat").read_text().split()[2] == "Z", "its end")
+    reaper = threading.Timer(0.1, child.wait)
+    reaper.start()
+    assert states_of(HERE, os.getpid(), [child.pid]) == {}
+    reaper.join()
 
 
 @pytest.mark.parametrize("node", ["w1@elsewhere", "w1", f"{HERE}.example"])

@@ -58,10 +58,16 @@ def test_judges(values: dict[str, float], status: Status, kind: Kind | None, sum
             {},
         ),
         (
-            QueueState(exists=True, waiting=3, consumers=0, why_no_age="no stamp"),
+            QueueState(exists=True, waiting=3, consumers=None, why_no_consumers="not known", why_no_age="no stamp"),
             2,
             {"waiting": 3},
-            {"consumers": "2 silent workers may read it", "oldest_waiting": "no stamp"},
+            {"consumers": "not known", "oldest_waiting": "no stamp"},
+        ),
+        (
+            QueueState(exists=True, waiting=3, consumers=0, why_no_age="no stamp"),
+            2,
+            {"waiting": 3, "consumers": 0},
+            {"oldest_waiting": "no stamp"},
         ),
         (
             QueueState(exists=False, waiting=0, consumers=0),

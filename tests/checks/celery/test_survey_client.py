@@ -51,10 +51,11 @@ def test_a_worker_from_what_it_said(said: dict[str, Any], offset: float | None, 
 
 
 def test_a_row_has_only_what_is_known() -> None:
-    assert Node(name="a").to_json() == {"name": "a", "response_time": 0.0, "replies": 1}
+    assert Node(name="a").to_json() == {"name": "a", "response_time": 0.0, "replies": 1, "autoscaled": False}
     row = Node(name="a", response_time=0.1234567, active=0, queues=(), children={"1": "dead"}).to_json()
     assert row == {
-        "name": "a", "response_time": 0.123457, "replies": 1, "active": 0, "queues": (), "children": {"1": "dead"}
+        "name": "a", "response_time": 0.123457, "replies": 1, "active": 0, "queues": (), "children": {"1": "dead"},
+        "autoscaled": False,
     }  # fmt: skip
 
 
