@@ -25,9 +25,9 @@ demo: .venv-demo/ready
 	@echo && echo '$$ health run database shop -f nagios'
 	@$(RUN_IN_SHOP) ../../.venv-demo/bin/health run database shop -f nagios || true
 
-# All at once: most of the tests wait for servers. The output of each comes when it has ended.
+# Two at once: most of the tests wait for servers. The output of each comes when it has ended.
 test: packages
-	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target test-newest test-services test-oldest
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-newest test-services test-oldest
 
 test-newest: .venv/ready packages
 	.venv/bin/python -m pytest $(SERVICES:%=--ignore %)

@@ -18,11 +18,12 @@ from health_cli.core.status import Status
 
 IN_PIPELINE = " of pipeline caused error: "  # what redis-py puts before the server's words, with the command
 # Begin of the server's words -> (kind, a few words, what to do). Redis has one class for most of them.
+_ROOM = "Raise maxmemory, or find keys that never expire. A pure cache may have an eviction policy, a broker never."
 ANSWERS: dict[str, tuple[Kind, str, str]] = {
     "Protocol Error": (Kind.MISCONFIGURED, "no Redis", "Another protocol is spoken there: correct {setting}."),
-    "OOM": (Kind.FULL, "out of memory", "Raise maxmemory, set an eviction policy, or find keys that never expire."),
+    "OOM": (Kind.FULL, "out of memory", _ROOM),
     "command not allowed when used memory": (
-        Kind.FULL, "out of memory", "Raise maxmemory, set an eviction policy, or find keys that never expire.",
+        Kind.FULL, "out of memory", _ROOM,
     ),
     "READONLY": (Kind.READ_ONLY, "read-only replica", "A failover under way, or the wrong host? Write to the master."),
     "You can't write against a read only": (
@@ -42,6 +43,7 @@ ANSWERS: dict[str, tuple[Kind, str, str]] = {
         Kind.AUTH, "no permission", "The manual page names the ACL rules that it needs.",
     ),
     "NOAUTH": (Kind.AUTH, "wants a password", "Set the password in {setting}."),
+    "Authentication required": (Kind.AUTH, "wants a password", "Set the password in {setting}."),
     "HELLO must be called": (Kind.AUTH, "wants a password", "Set the password in {setting}."),
     "WRONGPASS": (Kind.AUTH, "wrong password", "Correct the password in {setting}."),
     "invalid username-password": (Kind.AUTH, "wrong password", "Correct the password in {setting}."),

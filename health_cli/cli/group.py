@@ -77,6 +77,6 @@ class HealthGroup(click.Group):
 def health() -> None:
     """Tell whether this Django stack is healthy, now.
 
-    Without a command it runs every check once: the databases and caches of the
+    Without a command it runs every check once: the databases, caches and Celery of the
     project's settings, this host, and the project's own checks.
     """

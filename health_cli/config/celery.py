@@ -9,7 +9,7 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
-from health_cli.checks.celery.base import CELERY, Project
+from health_cli.checks.celery.base import BROKER, CELERY, Project
 from health_cli.checks.celery.broker import Broker, LocalBroker
 from health_cli.checks.celery.failures import Failures
 from health_cli.checks.celery.queue import QueueCheck
@@ -84,7 +84,17 @@ def _with_app(app: Any, conf: Mapping[str, Any], setting: HealthSetting) -> Iter
         yield QueueCheck(name=f"celery.queue:{instance_of(queue)}", project=project, conf=conf)
     yield Failures(project=project, conf=conf)
     if conf.get("result_backend"):
-        yield Results(project=project, conf=conf)
+        yield Results(project=project, conf=conf, needs=(BROKER,) if _over_broker(conf) else ())
+
+
+def _over_broker(conf: Mapping[str, Any]) -> bool:
+    """Tell whether results are kept by the server that the broker is on: when that is down, it is said once."""
+    results = str(conf.get("result_backend"))
+    return results.startswith("rpc") or _server(results) == _server(str(conf.get("broker_url")))
+
+
+def _server(url: str) -> str:
+    return url.partition("://")[2].rpartition("@")[2].partition("/")[0]
 
 
 def _without_app(source: Source, setting: HealthSetting, crash: Crash) -> Iterator[Check]:

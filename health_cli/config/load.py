@@ -9,7 +9,7 @@ from health_cli.config.options import with_options
 from health_cli.config.plugins import close_connections, plugin_checks
 from health_cli.config.request import Request
 from health_cli.config.setting import HealthSetting, validate
-from health_cli.config.source import Source, environment_secrets, locate
+from health_cli.config.source import EMBEDDED, Source, environment_secrets, locate
 from health_cli.config.thresholds import Override, Sources, apply, overrides, refuse_lost
 from health_cli.config.verify import refuse_lost_needs, refuse_lost_patterns, refuse_one_label
 from health_cli.core.check import Check, expand_needs
@@ -98,13 +98,13 @@ def _catalogue(request: Request, source: Source, plugins: bool) -> Catalogue:
         refuse_lost_patterns(setting, ready, FAMILIES)
         refuse_lost_needs(ready, FAMILIES)
     refuse_one_label(ready)
-    chosen = _choose(ready, request, setting, results)
+    chosen = _choose(ready, request, source, setting, results)
     secrets = _secrets(source, setting, chosen, request)
     return Catalogue(source=source, setting=setting, chosen=chosen, places=places, secrets=secrets, results=results)
 
 
 def _choose(
-    checks: Sequence[Check], request: Request, setting: HealthSetting, results: Sequence[Result]
+    checks: Sequence[Check], request: Request, source: Source, setting: HealthSetting, results: Sequence[Result]
 ) -> tuple[Check, ...]:
     """Select; where a pattern means nothing, a module that could not be loaded may be the reason."""
     skip = tuple(p for p in setting.SKIP if any(matches(check.name, p) for check in checks))
@@ -112,7 +112,10 @@ def _choose(
         return select(checks, request.patterns, (*skip, *request.skip), FAMILIES)
     except ConfigError as error:
         reasons = [result.message for result in results]
-        raise ConfigError.of([error.message, *reasons], hint=error.hint) from error
+        hint = error.hint
+        if source.name == EMBEDDED:
+            hint = f"No project was found here: name it with --chdir or --settings. {hint}"
+        raise ConfigError.of([error.message, *reasons], hint=hint) from error
 
 
 def _wants_plugins(patterns: Sequence[str]) -> bool:

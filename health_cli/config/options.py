@@ -9,6 +9,7 @@ from health_cli.core.check import DEFAULT_TIMEOUT, Check
 from health_cli.core.errors import ConfigError
 from health_cli.core.registry import matches, nearest
 
+_WORDS = {tuple: "list", str: "text", bool: "True or False", float: "number", int: "number"}
 _OURS = {"name", "metrics", "timeout", "needs", "function"}
 
 
@@ -49,9 +50,9 @@ def _accepted(
             allowed = ", ".join(sorted(known)) or "none"
             problems.append(f"{where}: there is no such option{nearest(key, known)} (options: {allowed}).")
         elif not _fits(value, known[key]):
-            problems.append(
-                f"{where} is {value!r}: it must be a {type(known[key]).__name__}, as the default {known[key]!r}."
-            )
+            kind = type(known[key])
+            what = _WORDS.get(kind, kind.__name__)
+            problems.append(f"{where} is {value!r}: it must be a {what}, as the default {known[key]!r}.")
         else:
             accepted[key] = tuple(value) if isinstance(known[key], tuple) else value
     return accepted

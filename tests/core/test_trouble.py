@@ -103,7 +103,7 @@ def test_the_deadline_holds_and_what_it_cuts_is_unfinished(settings: Path) -> No
     assert run.checks["trouble.sleeps"]["kind"] in {"unfinished", "timeout"}
     assert run.checks["trouble.holds"]["kind"] in {"unfinished", "timeout"}
     assert run.checks["calm.quick"]["status"] == "healthy"
-    cut = trouble(settings, "sleeps", options=("-t", "1:critical"))
+    cut = trouble(settings, "sleeps", options=("-t", "2:critical"))
     assert (cut.code, cut.checks["trouble.sleeps"]["status"]) == (2, "critical")
 
 

@@ -17,7 +17,7 @@ METRICS = (
     metric("finished", help="Tasks that ended at all, in SUCCESS, FAILURE or REVOKED."),
     metric(
         "failed_percent", "%", warning="5", critical="20",
-        hint="See the exceptions in the result's data and the workers' logs; what changed lately?",
+        hint="See failed_exceptions or failed_tasks in its data (-f json), and the workers' logs.",
         help=f"Of those finished; null below {LEAST} of them. 5 % is the alert of celery-exporter's mixin.",
     ),
 )  # fmt: skip

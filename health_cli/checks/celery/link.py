@@ -67,6 +67,8 @@ def prepared(app: Any, url: str, limit: float, failures: list[Failure]) -> Conne
     patience = min(2.0, limit * 0.4)
     options: dict[str, Any] = {"connect_timeout": patience, "read_timeout": patience, "write_timeout": patience}
     try:
+        if "://" not in url:
+            raise ValueError("its URL has no scheme, such as redis://")
         connection: Connection = app.connection_for_write(url, connect_timeout=patience)
         if driver_of(connection) == REDIS:
             # A read must outlast the second that kombu lets Redis wait for a reply.

@@ -18,10 +18,11 @@ PATIENCE = 0.5  # seconds for one answer; it takes 2 ms on loopback
 class Management:
     """The API at a URL; without one it knows nothing and says why."""
 
-    def __init__(self, url: str, vhost: str, login: tuple[str, str]) -> None:
+    def __init__(self, url: str, vhost: str, login: tuple[str, str], *, given: bool) -> None:
         """The login of the URL itself wins over the broker's."""
         parts = urlsplit(url)
         self._parts, self._vhost = parts, quote(vhost, safe="")
+        self._given = given
         self._mute = not parts.hostname  # or once it has not answered: it would be waited for again and again
         user = unquote(parts.username) if parts.username else login[0]
         password = unquote(parts.password or "") if parts.username else login[1]
@@ -36,7 +37,7 @@ class Management:
         guess = asked and not connection.ssl and driver_of(connection) == RABBITMQ
         usual = f"http://{connection.hostname}:{PORT}" if guess else ""
         login = (str(connection.userid or "guest"), str(connection.password or "guest"))
-        return cls(url or usual, str(connection.virtual_host or "/"), login)
+        return cls(url or usual, str(connection.virtual_host or "/"), login, given=bool(url))
 
     def bound_queues(self, exchange: str) -> list[str]:
         """Return the queues that are bound to an exchange now; none where it can't be asked."""
@@ -45,7 +46,7 @@ class Management:
 
     def oldest(self, queue: str) -> tuple[float | None, str]:
         """Return the age in seconds of the task that is next in a queue, or None and why."""
-        if not self._parts.hostname:
+        if not self._given:
             return None, "needs RabbitMQ's management API (RABBITMQ_MANAGEMENT)"
         found = self._get(f"queues/{self._vhost}/{quote(queue, safe='')}")
         if not isinstance(found, dict):

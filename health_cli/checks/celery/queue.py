@@ -33,7 +33,7 @@ class QueueCheck(CeleryCheck):
 
     A queue with tasks and without a reader is critical; an empty one without a reader is a warning, since
     whatever is sent there will wait. On Redis only workers that answer can be known to read it: while others
-    are silent, which celery.workers reports, nothing is said of a queue without a reader.
+    are silent, which celery.workers reports, a queue without a reader is a warning at most.
 
     The queues are those of task_default_queue, task_queues, task_routes and beat_schedule; CELERY_QUEUES
     names others instead.
@@ -83,7 +83,16 @@ def _readers(count: float | None) -> str:
 
 
 def _unread(queue: str, values: Mapping[str, float], facts: Mapping[str, Any]) -> Iterator[Finding]:
-    """A queue that nobody reads."""
+    """A queue that nobody reads, or may read."""
+    if "consumers" not in values and values["waiting"]:
+        yield Finding(
+            status=Status.WARNING,
+            kind=Kind.TIMEOUT,
+            summary=f"{values['waiting']:.0f} waiting, its workers do not say",
+            message=f"{values['waiting']:.0f} tasks wait in queue {queue}, and no worker that answers reads it; "
+            "one that does not answer may",
+            hint="See celery.workers: who is silent, and why.",
+        )
     if values.get("consumers", 1):
         return
     waiting = int(values["waiting"])

@@ -168,7 +168,7 @@ def _silence(answered: int, silent: int, suspects: Sequence[str], *, solo: bool 
             summary=f"{silent} of {answered + silent} workers silent{named}",
             message=f"{silent} of {answered + silent} workers are connected to the broker and do not answer{named}",
             hint="Its main process hangs or is stopped (see its log, py-spy dump); a solo worker is silent while it "
-            "runs a task.",
+            "runs a task. On RabbitMQ, RABBITMQ_MANAGEMENT tells its name.",
         )
 
 
@@ -188,18 +188,18 @@ def _absent(expected: Sequence[str], names: Sequence[str], silent: Sequence[str]
     absent = [name for name in expected if name not in names and name not in silent]
     if absent:
         yield Finding(
-            status=Status.WARNING if names else Status.CRITICAL,
+            status=Status.WARNING if set(expected) & set(names) else Status.CRITICAL,
             kind=Kind.MISSING,
             summary=f"{', '.join(absent)} missing",
-            message=f"Of the workers expected, {', '.join(absent)} did not answer",
+            message=f"Of the workers expected, {', '.join(absent)} did not answer; {_some(names) or 'nobody'} did",
             hint="Start it, or correct `expected` in OPTIONS: the names are those that 'celery inspect ping' prints.",
         )
 
 
 def trouble(row: Mapping[str, Any], stuck_after: float) -> Iterator[Finding]:
     """Yield what keeps a worker that answers from working."""
-    yield from _stuck(row, stuck_after)
     yield from _children(row)
+    yield from _stuck(row, stuck_after)
     if row.get("queues") == ():
         yield Finding(
             status=Status.WARNING,

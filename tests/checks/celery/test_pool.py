@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,10 +35,29 @@ def children() -> Iterator[list[subprocess.Popen[bytes]]]:
             process.wait()
 
 
-def test_says_who_is_not_well(children: list[subprocess.Popen[bytes]]) -> None:
-    well, stopped, dead = (process.pid for process in children)
-    assert states_of(HERE, os.getpid(), [well]) == {}
-    assert states_of(HERE, os.getpid(), [well, stopped, dead]) == {str(stopped): "stopped", str(dead): "dead"}
+POOL = """
+import signal, subprocess, time
+pool = [subprocess.Popen(["sleep", "60"]) for _ in range(3)]
+pool[1].send_signal(signal.SIGSTOP)
+pool[2].kill()
+print(*(process.pid for process in pool), flush=True)
+time.sleep(60)
+"""
+
+
+def test_says_who_is_not_well() -> None:
+    with subprocess.Popen([sys.executable, "-c", POOL], stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout
+        well, stopped, dead = map(int, worker.stdout.readline().split())
+        try:
+            wait_until(lambda: psutil.Process(dead).status() == psutil.STATUS_ZOMBIE, "its end")
+            assert states_of(HERE, worker.pid, [well]) == {}
+            found = states_of(HERE, worker.pid, [well, stopped, dead])
+        finally:
+            worker.kill()
+            for pid in (well, stopped):
+                os.kill(pid, signal.SIGKILL)
+    assert found == {str(stopped): "stopped", str(dead): "dead"}
 
 
 def test_a_process_that_is_no_child_of_the_worker_any_more_has_been_replaced(

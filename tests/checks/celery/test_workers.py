@@ -251,7 +251,7 @@ def test_a_worker_that_was_killed_is_not_waited_for(fleet: Fleet, shop: ShopFact
     check = run.checks[NAME]
     assert (run.metrics(NAME)["workers"], run.metrics(NAME)["silent"]) == (3, 0), run.out
     assert check["duration"] < AT_ONCE
-    assert (run.code, check["kind"], check["summary"]) == (1, "missing", "fourth@shop missing")
+    assert (run.code, check["kind"], check["summary"]) == (2, "missing", "fourth@shop missing")
 
 
 def test_a_worker_whose_consumers_were_cancelled_reads_no_queue(fleet: Fleet, shop: ShopFactory) -> None:

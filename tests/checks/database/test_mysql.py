@@ -30,7 +30,7 @@ def test_measures_everything_that_the_plain_account_may_see(table: MariaDB, shop
     assert run.code == 0, run.out
     assert run.checks["database:default"]["summary"].startswith("MariaDB 10.")
     assert values.keys() == {metric.name for metric in METRICS}
-    assert values["tables"] == 1
+    assert values["tables"] >= 1  # others use the database too
     assert values["database_size"] >= 900 * 200
     assert values["connections_max"] == 151
     assert 0 < values["connect_time"] < 2 and 0 < values["query_time"] < 1
