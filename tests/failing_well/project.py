@@ -10,7 +10,7 @@ from tests.conftest import Run, health
 from tests.failing_well import canaries
 from tests.failing_well.stack import Stack
 
-# Another helper's load is no trouble of ours, and so is what else is mounted here.
+# The load of whatever else runs here is no trouble of ours, nor is what else is mounted.
 EVER = {"warning": "1000", "critical": "2000"}
 LOAD = {"host.load/load15_per_cpu": EVER}
 SLOW = {"celery.broker/roundtrip_time": EVER, "celery.results/roundtrip_time": EVER}
