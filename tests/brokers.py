@@ -13,6 +13,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import amqp
+import kombu.pools
 import psutil
 from celery import Celery
 
@@ -224,4 +225,8 @@ def sender(broker_url: str, result_backend: str | None = None) -> Iterator[Celer
     try:
         yield app
     finally:
+        kombu.pools.reset()  # Celery's own close() lets go of the connections and leaves them open
+        if result_backend:
+            app.backend.result_consumer.stop()
+            app.backend.client.connection_pool.disconnect()
         app.close()

@@ -90,7 +90,8 @@ def _with_app(app: Any, conf: Mapping[str, Any], setting: HealthSetting) -> Iter
 def _over_broker(conf: Mapping[str, Any]) -> bool:
     """Tell whether results are kept by the server that the broker is on: when that is down, it is said once."""
     results = str(conf.get("result_backend"))
-    return results.startswith("rpc") or _server(results) == _server(str(conf.get("broker_url")))
+    server = _server(results)
+    return results.startswith("rpc") or (bool(server) and server == _server(str(conf.get("broker_url"))))
 
 
 def _server(url: str) -> str:

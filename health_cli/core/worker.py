@@ -127,13 +127,13 @@ class Orphans:
 
     def __init__(self) -> None:
         """Adopt from now on. Children that this process has already are none of ours."""
-        self._before = set(_children(os.getpid()))
+        self._before = set(children_of(os.getpid()))
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
     def end(self) -> None:
         """End those there are, and adopt no more."""
         for _ in range(8):  # each round may set free another generation
-            found = [pid for pid in _children(os.getpid()) if pid not in self._before]
+            found = [pid for pid in children_of(os.getpid()) if pid not in self._before]
             for pid in found:
                 _kill(pid)
                 _bury(pid)
@@ -234,11 +234,11 @@ def _prctl(option: int, value: int) -> None:
 
 def _descendants(pid: int) -> list[int]:
     """Return the children of a process, and theirs."""
-    found = _children(pid)
+    found = children_of(pid)
     return found + [deeper for child in found for deeper in _descendants(child)]
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
     """Return the children of a process as Linux lists them; none on other systems."""
     found: list[int] = []
     try:

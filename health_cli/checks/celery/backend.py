@@ -15,7 +15,7 @@ def kind_of(app: Any) -> str:
     if not given or scheme.startswith("disabled"):
         return "none"
     if scheme == "django-db" or scheme.startswith("django_celery_results"):
-        return DJANGO if "ache" not in scheme else scheme
+        return scheme if "cache" in scheme.lower() else DJANGO
     return "redis" if scheme == "rediss" else scheme
 
 

@@ -53,9 +53,9 @@ class Failures(CeleryCheck):
         """Say how many, and from where."""
         facts = measurement.facts
         if not facts["source"]:
-            why = measurement.missing["failed"]
+            summary = "results can't be read" if facts.get("unreadable") else "nothing keeps results"
             return Result(
-                name=self.name, status=Status.SKIPPED, summary="nothing keeps results", message=why,
+                name=self.name, status=Status.SKIPPED, summary=summary, message=measurement.missing["failed"],
                 metrics=fill(self.metrics, measurement),
             )  # fmt: skip
         part = " of a sample" if facts.get("sampled") else ""

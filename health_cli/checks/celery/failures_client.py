@@ -81,7 +81,8 @@ def _on_redis(app: Any, window: float, budget: float, limit: float) -> Measureme
     facts = {"failed_exceptions": dict(exceptions.most_common(5)), "unreadable": unread}
     if unread:
         why = f"{unread} results are not in JSON (result_serializer), so that their state can't be read"
-        return Measurement(missing=dict.fromkeys(("failed", "finished", "failed_percent"), why), facts={"source": ""})
+        missing = dict.fromkeys(("failed", "finished", "failed_percent"), why)
+        return Measurement(missing=missing, facts={"source": "", "unreadable": unread})
     return counted(counts, f"results in Redis at {server.place}", facts, sampled=sampled)
 
 

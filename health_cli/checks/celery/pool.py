@@ -3,7 +3,9 @@
 import socket
 import time
 from collections.abc import Sequence
-from pathlib import Path
+
+from health_cli.checks.host.procfs import read
+from health_cli.core.worker import children_of
 
 _STATES = {"T": "stopped", "t": "stopped", "Z": "dead", "X": "dead"}
 AGAIN = 0.5  # seconds until a second look at a pool that lacks processes: one that died is replaced within 0.2 s
@@ -27,27 +29,16 @@ def states_of(node: str, worker: int | None, processes: Sequence[int]) -> dict[s
 
 def _not_well(worker: int, processes: Sequence[int]) -> dict[str, str]:
     """Return those of a pool that are not well now; the dead have been replaced where enough others live."""
-    children = {pid: _STATES.get(_state_and_parent(pid)[0], "") for pid in _children(worker)}
+    children = {pid: _STATES.get(_state_and_parent(pid)[0], "") for pid in children_of(worker)}
     living = sum(state != "dead" for state in children.values())
     bad = {pid: children[pid] for pid in processes if children.get(pid)}
     return {str(pid): state for pid, state in bad.items() if state != "dead" or living < len(processes)}
 
 
-def _children(worker: int) -> list[int]:
-    """Return the children of a process; none once it has ended."""
-    try:
-        return [
-            int(pid) for path in Path(f"/proc/{worker}/task").glob("*/children") for pid in path.read_text().split()
-        ]
-    except OSError:
-        return []
-
-
 def _state_and_parent(pid: int) -> tuple[str, int]:
     """Return the state letter of a process and its parent's pid, from /proc/PID/stat (proc(5))."""
-    try:
-        text = Path("/proc", str(pid), "stat").read_text(errors="replace")
-    except OSError:
+    text = read(f"/proc/{pid}/stat")
+    if not text:
         return "", 0
     state, parent = text.rpartition(")")[2].split()[:2]
     return state, int(parent)

@@ -32,8 +32,8 @@ def survey(app: Any, queues: tuple[str, ...], *, limit: float, management: str) 
         roll = RollCall(app, connection, PATIENCE, consumers_of(connection, queues))
         roll.run()
         nodes = tuple(sorted(_nodes(roll), key=lambda node: node.name))
-        api = Management.of(connection, management, asked=bool(roll.silent()))
         silent = roll.silent()
+        api = Management.of(connection, management, asked=bool(silent))
         unsure = f"{silent} silent workers may read it" if silent else ""
         return Survey(
             how=roll.how,
