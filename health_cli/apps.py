@@ -9,6 +9,7 @@ class HealthCliConfig(AppConfig):
 
     name = "health_cli"
     verbose_name = "Health"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Register the system checks."""

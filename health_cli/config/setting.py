@@ -40,6 +40,29 @@ class HealthSetting:
     RABBITMQ_MANAGEMENT: str = field(
         default="", metadata={"help": "the URL of RabbitMQ's management API, for what AMQP does not tell"}
     )
+    RECORD: bool = field(default=False, metadata={"help": "record every `health run`, as with --record"})
+    RECORD_DATABASE: str = field(default="default", metadata={"help": "the alias of DATABASES to record in"})
+    RECORD_EVERY: float = field(
+        default=0.0,
+        metadata={"help": "seconds between two recorded runs: a last run that is twice as old is stale; 0: never"},
+    )
+    KEEP_DAYS: float = field(default=30.0, metadata={"help": "days that runs, metrics and ended alerts are kept"})
+    KEEP_HOURLY_DAYS: float = field(
+        default=400.0, metadata={"help": "days that the minimum, mean and maximum of each hour are kept"}
+    )
+    ON_OVERLAP: str = field(
+        default="run", metadata={"help": "what a recording run does while another one is on: run, skip or wait"}
+    )
+    ALERT_AFTER: Mapping[str, int] = field(
+        default_factory=dict, metadata={"help": "bad runs in a row that open an alert: pattern -> number, 1 by default"}
+    )
+    RESOLVE_AFTER: Mapping[str, int] = field(
+        default_factory=dict,
+        metadata={"help": "good runs in a row that resolve an alert: pattern -> number, 1 by default"},
+    )
+    NOTIFY: tuple[Mapping[str, Any], ...] = field(
+        default=(), metadata={"help": "whom to tell of alerts: a dict a channel, see the page on alerts"}
+    )
     PLUGINS: tuple[str, ...] = field(default=(), metadata={"help": "modules with checks, besides the apps' health.py"})
     SECRETS: tuple[str, ...] = field(
         default=(), metadata={"help": "names of settings and variables to mask, besides the usual ones"}
@@ -83,8 +106,32 @@ def _wrong(value: object, allowed: str) -> Problem:
 
 
 def _positive(value: object) -> Iterator[Problem]:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 86_400:
+    if not _number_within(value, 86_400) or not value:
         yield _wrong(value, "a number of seconds, above 0 and at most 86400")
+
+
+def _seconds(value: object) -> Iterator[Problem]:
+    if not _number_within(value, 86_400 * 366):
+        yield _wrong(value, "a number of seconds, 0 or more and at most a year")
+
+
+def _days(value: object) -> Iterator[Problem]:
+    if not _number_within(value, 36_600) or not value:
+        yield _wrong(value, "a number of days, above 0 and at most 36600")
+
+
+def _number_within(value: object, most: float) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value <= most
+
+
+def _flag(value: object) -> Iterator[Problem]:
+    if not isinstance(value, bool):
+        yield _wrong(value, "True or False")
+
+
+def _runs(value: object) -> Iterator[Problem]:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 100:
+        yield _wrong(value, "a number of runs, from 1 to 100")
 
 
 def _texts(value: object) -> Iterator[Problem]:
@@ -105,10 +152,12 @@ def _url(value: object) -> Iterator[Problem]:
         yield Problem("E003", " is no URL of the form http://host:port.", "Example: http://127.0.0.1:15672")
 
 
-def _fail_on(value: object) -> Iterator[Problem]:
-    words = [str(word) for word in FailOn]
-    if value not in words:
-        yield _wrong(value, f"one of {', '.join(words)}")
+def _one_of(*words: str) -> Callable[[object], Iterator[Problem]]:
+    def verify(value: object) -> Iterator[Problem]:
+        if value not in words:
+            yield _wrong(value, f"one of {', '.join(words)}")
+
+    return verify
 
 
 def _mapping_of(each: Callable[[object], Iterator[Problem]], allowed: str) -> Callable[[object], Iterator[Problem]]:
@@ -135,6 +184,47 @@ def _thresholds(value: object) -> Iterator[Problem]:
             )
 
 
+_CHANNEL_KEYS = {
+    "mail": {"mail", "severity", "checks"},
+    "webhook": {"webhook", "secret", "timeout", "severity", "checks"},
+    "apprise": {"apprise", "severity", "checks"},
+}
+
+
+def _channels(value: object) -> Iterator[Problem]:
+    """Each channel is a dict with the one key that names its kind; no message shows a value, which may be secret."""
+    if not isinstance(value, list | tuple):
+        yield Problem("E003", " must be a list of channels.", 'Example: [{"mail": ["ops@example.org"]}]')
+        return
+    for number, channel in enumerate(value):
+        kinds = [kind for kind in _CHANNEL_KEYS if isinstance(channel, Mapping) and kind in channel]
+        if len(kinds) != 1:
+            yield Problem("E003", f"[{number}] must be a dict with one of mail, webhook and apprise.")
+            continue
+        yield from (Problem("E003", f"[{number}]{text}") for text in _channel(kinds[0], channel))
+
+
+def _channel(kind: str, channel: Mapping[str, Any]) -> Iterator[str]:
+    if others := set(channel) - _CHANNEL_KEYS[kind]:
+        yield f" has unknown keys ({', '.join(sorted(map(str, others)))}): it takes {', '.join(_CHANNEL_KEYS[kind])}."
+    target = channel[kind]
+    if kind == "mail" and not (isinstance(target, list | tuple) and target and all(isinstance(t, str) for t in target)):
+        yield "['mail'] must be a list of addresses."
+    if kind == "webhook" and not (isinstance(target, str) and _URL.fullmatch(target)):
+        yield "['webhook'] is no URL of the form https://host/path."
+    if kind == "apprise" and not (isinstance(target, str) and "://" in target):
+        yield "['apprise'] is no URL of Apprise, such as slack://..."
+    if channel.get("severity", "warning") not in {"warning", "critical"}:
+        yield "['severity'] must be warning or critical."
+    if not _number_within(channel.get("timeout", 5), 60):
+        yield "['timeout'] must be a number of seconds, at most 60."
+    checks = channel.get("checks", ())
+    if not isinstance(checks, list | tuple) or not all(isinstance(pattern, str) for pattern in checks):
+        yield "['checks'] must be a list of patterns."
+    if not isinstance(channel.get("secret", ""), str):
+        yield "['secret'] must be a text."
+
+
 def _options(value: object) -> Iterator[Problem]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         yield _wrong(value, "a dict of options")
@@ -144,7 +234,7 @@ _VALIDATORS: dict[str, Callable[[object], Iterator[Problem]]] = {
     "TIMEOUT": _positive,
     "CHECK_TIMEOUT": _positive,
     "TIMEOUTS": _mapping_of(_positive, "a dict of patterns and seconds"),
-    "FAIL_ON": _fail_on,
+    "FAIL_ON": _one_of(*FailOn),
     "SKIP": _texts,
     "THRESHOLDS": _mapping_of(_thresholds, "a dict of metrics and thresholds"),
     "OPTIONS": _mapping_of(_options, "a dict of patterns and options"),
@@ -152,6 +242,15 @@ _VALIDATORS: dict[str, Callable[[object], Iterator[Problem]]] = {
     "CELERY_APP": _text,
     "CELERY_QUEUES": _texts,
     "RABBITMQ_MANAGEMENT": _url,
+    "RECORD": _flag,
+    "RECORD_DATABASE": _text,
+    "RECORD_EVERY": _seconds,
+    "KEEP_DAYS": _days,
+    "KEEP_HOURLY_DAYS": _days,
+    "ON_OVERLAP": _one_of("run", "skip", "wait"),
+    "ALERT_AFTER": _mapping_of(_runs, "a dict of patterns and numbers of runs"),
+    "RESOLVE_AFTER": _mapping_of(_runs, "a dict of patterns and numbers of runs"),
+    "NOTIFY": _channels,
     "PLUGINS": _texts,
     "SECRETS": _texts,
 }

@@ -1,0 +1,88 @@
+"""Database: the record's models, on a connection of our own that can't keep us waiting.
+
+Where Django is set up, inside manage.py or a worker, its models are used. Else only our own app is loaded: nothing
+of the project but its settings has to work for a run to be recorded.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
+
+from health_cli.core.errors import ConfigError
+
+CONNECT, ANSWER = 2.0, 3.0  # seconds that the server may take, at the most
+
+
+def load_models() -> None:
+    """Make `health_cli.models` importable."""
+    if not apps.ready:
+        apps.populate(["health_cli"])
+
+
+@contextmanager
+def bounded(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
+    """Put a connection with limits in the place of this thread's own, and close it afterwards.
+
+    ConfigError where there is no such alias.
+    """
+    if alias not in connections.settings:
+        known = ", ".join(connections.settings)
+        raise ConfigError(f"RECORD_DATABASE is {alias!r}: DATABASES has {known}.", hint="Name one of them.")
+    own = connections[alias]
+    connection = own.copy()
+    _limit(connection, min(CONNECT, seconds), min(ANSWER, seconds))
+    connections[alias] = connection
+    try:
+        yield connection
+    finally:
+        connection.close()
+        connections[alias] = own
+
+
+def _limit(connection: BaseDatabaseWrapper, connect: float, answer: float) -> None:
+    """Set the limits that the driver knows, in whole seconds where it takes no others."""
+    conf: dict[str, Any] = connection.settings_dict
+    conf["CONN_MAX_AGE"] = 0
+    options = conf["OPTIONS"] = dict(conf.get("OPTIONS") or {})
+    match connection.vendor:
+        case "mysql":
+            options |= {"connect_timeout": math.ceil(connect)}
+            options |= {"read_timeout": math.ceil(answer), "write_timeout": math.ceil(answer)}
+        case "postgresql":
+            options.pop("pool", None)
+            options["connect_timeout"] = max(2, math.ceil(connect))  # libpq takes less for 2
+            own = f"-c statement_timeout={int(answer * 1000)}"
+            options["options"] = f"{options.get('options', '')} {own}".strip()
+        case "sqlite":
+            options["timeout"] = answer
+            connection.features.max_query_params = _most_parameters(connection)
+
+
+def _most_parameters(connection: BaseDatabaseWrapper) -> int:
+    """Return how many parameters a statement may have; Django 5.2 takes the least that SQLite was ever built with."""
+    import sqlite3
+
+    with connection.cursor() as cursor:
+        limit: int = cursor.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+    return limit
+
+
+def moment(seconds: float) -> Any:
+    """Return a time since the epoch as the project's datetimes are: aware, or naive in its own time zone."""
+    from datetime import UTC, datetime
+
+    aware = datetime.fromtimestamp(seconds, UTC)
+    return aware if settings.USE_TZ else timezone.make_naive(aware, timezone.get_default_timezone())
+
+
+def seconds_of(value: Any) -> float:
+    """Return a datetime of the record as seconds since the epoch."""
+    aware = value if timezone.is_aware(value) else timezone.make_aware(value, timezone.get_default_timezone())
+    return float(aware.timestamp())
