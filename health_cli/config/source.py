@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from health_cli.config.urls import cache_from_url, database_from_url
 from health_cli.core.errors import ConfigError
@@ -21,6 +21,7 @@ from health_cli.core.guard import Crash, attempt
 from health_cli.core.redaction import collect_secrets
 
 EMBEDDED = "embedded default"
+CONFIGURED = "settings.configure()"
 _MANAGE = re.compile(r"DJANGO_SETTINGS_MODULE['\"]\s*,\s*['\"]([A-Za-z_][\w.]*)['\"]")
 
 
@@ -37,20 +38,37 @@ class Source:
     everything: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
+class Where(NamedTuple):
+    """The settings module, empty where there is no project, and the folders that it is imported from first."""
+
+    module: str
+    folders: tuple[str, ...]
+
+
+def where(settings: str | None, chdir: str | None, pythonpath: str | None) -> Where:
+    """Find the settings module without loading it; ConfigError where what names it makes no sense."""
+    here = _here(chdir)
+    folders = tuple(path for path in (_manage_py_folder(here), here, pythonpath) if path)
+    if settings is None and _configured():
+        return Where(os.environ.get("DJANGO_SETTINGS_MODULE", CONFIGURED), folders)
+    return Where(settings or os.environ.get("DJANGO_SETTINGS_MODULE") or _from_manage_py(here) or "", folders)
+
+
 def locate(settings: str | None, chdir: str | None, pythonpath: str | None) -> Source:
     """Find and load the settings; ConfigError where they can't be loaded, with the reason."""
-    _enter(chdir, pythonpath)
+    _enter(chdir)
+    module, folders = where(settings, None, pythonpath)
+    sys.path[:0] = [path for path in reversed(dict.fromkeys(folders)) if path not in sys.path]
     if settings is None and _configured():
-        return _django(os.environ.get("DJANGO_SETTINGS_MODULE", "settings.configure()"))
-    module = settings or os.environ.get("DJANGO_SETTINGS_MODULE") or _from_manage_py()
+        return _django(module)
     if not module:
         return embedded(os.environ)
     os.environ["DJANGO_SETTINGS_MODULE"] = module
     return _django(module)
 
 
-def _enter(chdir: str | None, pythonpath: str | None) -> None:
-    """Go where the project is, and make it importable as `manage.py` would."""
+def _enter(chdir: str | None) -> None:
+    """Go where the project is."""
     if chdir is not None:
         try:
             os.chdir(chdir)
@@ -58,29 +76,25 @@ def _enter(chdir: str | None, pythonpath: str | None) -> None:
             raise ConfigError(
                 f"--chdir {chdir}: {error.strerror}.", hint="Name the folder that holds manage.py."
             ) from None
-    for path in (_manage_py_folder(), _here(), pythonpath):
-        if path and path not in sys.path:
-            sys.path.insert(0, path)
 
 
-def _manage_py_folder() -> str | None:
+def _manage_py_folder(here: str | None) -> str | None:
     """Return this folder, or the nearest one above it, that holds a manage.py."""
-    here = _here()
     folders = [Path(here), *Path(here).parents] if here else []
     return next((str(folder) for folder in folders if os.path.isfile(folder / "manage.py")), None)
 
 
-def _here() -> str | None:
-    """Return the working folder, None where it has been deleted."""
+def _here(chdir: str | None) -> str | None:
+    """Return the folder to start from, None where it has been deleted."""
     try:
-        return os.getcwd()
+        return os.path.join(os.getcwd(), chdir or "").rstrip("/") or "/"
     except FileNotFoundError:
         return None
 
 
-def _from_manage_py() -> str | None:
+def _from_manage_py(here: str | None) -> str | None:
     """Return the settings module that the project's manage.py names."""
-    folder = _manage_py_folder()
+    folder = _manage_py_folder(here)
     if folder is None:
         return None
     script = Path(folder, "manage.py")
