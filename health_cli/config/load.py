@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 from typing import NamedTuple
 
 from health_cli.config.builtin import FAMILIES, SUBSYSTEMS, builtin_checks, is_glob
+from health_cli.config.notify import channel_secrets
 from health_cli.config.options import with_options
 from health_cli.config.plugins import close_connections, plugin_checks
 from health_cli.config.request import Request
@@ -139,10 +140,11 @@ def _can_judge(override: Override, request: Request, own_known: bool) -> bool:
 
 
 def _secrets(source: Source, setting: HealthSetting, checks: Sequence[Check], request: Request) -> frozenset[str]:
-    """Return every value to mask: of the settings, the environment, the checks, and the names that SECRETS adds."""
+    """Return every value to mask: of the settings, the environment, checks and channels, and what SECRETS names."""
     given = {**request.environ, **source.everything}
     named = frozenset(str(given[name]) for name in setting.SECRETS if given.get(name))
     hidden = [getattr(check, f.name) for check in checks for f in fields(check) if not f.repr]
     texts = frozenset(value for value in hidden if isinstance(value, str))
     nested = frozenset(collect_secrets([value for value in hidden if not isinstance(value, str)]))
-    return source.secrets | environment_secrets(request.environ) | named | texts | nested
+    channels = frozenset(secret for channel in setting.NOTIFY for secret in channel_secrets(channel))
+    return source.secrets | environment_secrets(request.environ) | named | texts | nested | channels

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from health_cli.core.registry import nearest
 from health_cli.core.report import FailOn
@@ -144,6 +145,7 @@ def _text(value: object) -> Iterator[Problem]:
         yield _wrong(value, "a text")
 
 
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _URL = re.compile(r"https?://[^/\s]*?[^/\s:@]+(:\d{1,5})?(/\S*)?")
 
 
@@ -210,19 +212,34 @@ def _channel(kind: str, channel: Mapping[str, Any]) -> Iterator[str]:
     target = channel[kind]
     if kind == "mail" and not (isinstance(target, list | tuple) and target and all(isinstance(t, str) for t in target)):
         yield "['mail'] must be a list of addresses."
-    if kind == "webhook" and not (isinstance(target, str) and _URL.fullmatch(target)):
-        yield "['webhook'] is no URL of the form https://host/path."
+    if kind == "webhook" and not (isinstance(target, str) and _is_webhook(target)):
+        yield "['webhook'] is no URL of the form https://host/path, in ASCII."
     if kind == "apprise" and not (isinstance(target, str) and "://" in target):
         yield "['apprise'] is no URL of Apprise, such as slack://..."
     if channel.get("severity", "warning") not in {"warning", "critical"}:
         yield "['severity'] must be warning or critical."
-    if not _number_within(channel.get("timeout", 5), 60):
-        yield "['timeout'] must be a number of seconds, at most 60."
+    if not _number_within(channel.get("timeout", 5), 60) or not channel.get("timeout", 5):
+        yield "['timeout'] must be a number of seconds, above 0 and at most 60."
     checks = channel.get("checks", ())
     if not isinstance(checks, list | tuple) or not all(isinstance(pattern, str) for pattern in checks):
         yield "['checks'] must be a list of patterns."
-    if not isinstance(channel.get("secret", ""), str):
-        yield "['secret'] must be a text."
+    if not _is_signing_secret(channel.get("secret", "")):
+        yield "['secret'] must be a text, in base64 where it begins with whsec_."
+
+
+def _is_webhook(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(url.isascii() and _URL.fullmatch(url) and parts.hostname and parts.port != 0)
+    except ValueError:  # a port above 65535, or half an address of IPv6
+        return False
+
+
+def _is_signing_secret(secret: object) -> bool:
+    if not isinstance(secret, str):
+        return False
+    key = secret.removeprefix("whsec_")
+    return key == secret or bool(_BASE64.fullmatch(key) and len(key) % 4 == 0)
 
 
 def _options(value: object) -> Iterator[Problem]:

@@ -150,3 +150,47 @@ def test_every_key_has_a_validator_a_default_and_help() -> None:
     for item in fields(HealthSetting):
         assert item.metadata["help"]
         assert validate({item.name: getattr(defaults, item.name)}) == (defaults, []), "a default is allowed"
+
+
+TOKEN = "k7canaryTOKEN99"
+GOOD_CHANNELS = [
+    {"mail": ["ops@example.org"]},
+    {"mail": ("ops@example.org",), "severity": "critical", "checks": ["database", "*:default"]},
+    {"webhook": "https://hooks.example.org/a/b?c=d", "secret": "whsec_aGVhbHRo", "timeout": 3},
+    {"webhook": "http://user:password@[::1]:8080", "secret": "any text"},
+    {"apprise": "slack://T0/B0/X0"},
+]
+BAD_CHANNELS = [
+    ({}, "must be a dict with one of mail, webhook and apprise"),
+    ("mail", "must be a dict with one of mail, webhook and apprise"),
+    ({"mail": ["a@example.org"], "webhook": "http://a"}, "must be a dict with one of mail, webhook and apprise"),
+    ({"mail": "a@example.org"}, "['mail'] must be a list of addresses"),
+    ({"mail": []}, "['mail'] must be a list of addresses"),
+    ({"mail": ["a@example.org"], "secret": TOKEN}, "unknown keys (secret)"),
+    ({"webhook": f"ftp://hooks/{TOKEN}"}, "['webhook'] is no URL"),
+    ({"webhook": f"https://h\u00f6oks/{TOKEN}"}, "['webhook'] is no URL"),
+    ({"webhook": f"https://hooks:99999/{TOKEN}"}, "['webhook'] is no URL"),
+    ({"webhook": f"https://[::1/{TOKEN}"}, "['webhook'] is no URL"),
+    ({"webhook": 5}, "['webhook'] is no URL"),
+    ({"webhook": "http://a", "secret": 5}, "['secret'] must be a text"),
+    ({"webhook": "http://a", "secret": f"whsec_{TOKEN}!"}, "['secret'] must be a text, in base64"),
+    ({"webhook": "http://a", "secret": "whsec_"}, "['secret'] must be a text, in base64"),
+    ({"webhook": "http://a", "timeout": 0}, "['timeout'] must be a number of seconds, above 0 and at most 60"),
+    ({"webhook": "http://a", "timeout": 61}, "['timeout'] must be"),
+    ({"apprise": TOKEN}, "['apprise'] is no URL of Apprise"),
+    ({"apprise": "a://b", "severity": "info"}, "['severity'] must be warning or critical"),
+    ({"apprise": "a://b", "checks": "host"}, "['checks'] must be a list of patterns"),
+]
+
+
+def test_good_channels_are_taken() -> None:
+    assert problems({"NOTIFY": GOOD_CHANNELS}) == []
+    assert problems({"NOTIFY": "mail"}) == [("E003", "HEALTH_CLI['NOTIFY'] must be a list of channels.")]
+
+
+@pytest.mark.parametrize(("channel", "part"), BAD_CHANNELS, ids=[f"{part}" for _, part in BAD_CHANNELS])
+def test_a_bad_channel_is_named_without_its_values(channel: Any, part: str) -> None:
+    ((word, message),) = problems({"NOTIFY": [GOOD_CHANNELS[0], channel]})
+    assert (word, message.startswith("HEALTH_CLI['NOTIFY'][1]")) == ("E003", True)
+    assert part in message
+    assert TOKEN not in message
