@@ -14,6 +14,9 @@ from tests.history.channels.notices import PASSWORD, PATH, QUERY, USER, leaks, n
 from tests.history.channels.servers import answers, drips, frozen, http
 from tests.servers import free_port
 
+# Apprise looks for a module of the standard library that Python 3.11 and 3.12 warn of.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
+
 
 def channel(port: int, scheme: str = "json") -> dict[str, Any]:
     return {"apprise": f"{scheme}://{USER}:{PASSWORD}@127.0.0.1:{port}/{PATH}?-t={QUERY}"}

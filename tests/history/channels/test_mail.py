@@ -21,7 +21,7 @@ pytestmark = [
 ]
 CHANNEL = {"mail": ["ops@example.org", "boss@example.org"]}
 Project = Callable[..., None]
-WAYS = ["EMAIL_HOST", pytest.param("MAILERS", marks=pytest.mark.skipif(not hasattr(mail, "mailers"), reason="older"))]
+WAYS = ["EMAIL_HOST", *(["MAILERS"] if hasattr(mail, "mailers") else [])]  # MAILERS: from Django 6.1 on
 
 
 @pytest.fixture
@@ -146,8 +146,8 @@ def test_a_server_that_takes_no_such_address(project: Project) -> None:
 def test_an_address_that_is_none(project: Project) -> None:
     with smtp(Mailbox()) as port:
         project(port)
-        with pytest.raises(ChannelError, match="ValueError: Invalid address"):
-            send(notice(), {"mail": ["not an address"]}, timeout=5)
+        with pytest.raises(ChannelError, match=r"(ValueError|BadHeaderError): "):
+            send(notice(), {"mail": ["two\nlines@example.org"]}, timeout=5)
 
 
 def test_another_backend_is_used_and_its_words_are_told(configure: Callable[[dict[str, Any]], None]) -> None:
