@@ -62,7 +62,8 @@ def _limit(connection: BaseDatabaseWrapper, connect: float, answer: float) -> No
             options["options"] = f"{options.get('options', '')} {own}".strip()
         case "sqlite":
             options["timeout"] = answer
-            connection.features.max_query_params = _most_parameters(connection)
+            if isinstance(type(connection.features).max_query_params, int):  # Django 6 asks SQLite itself
+                connection.features.max_query_params = _most_parameters(connection)
 
 
 def _most_parameters(connection: BaseDatabaseWrapper) -> int:
