@@ -19,7 +19,8 @@ class HealthRun(models.Model):
     """One recorded run.
 
     `duration` is in seconds, `trigger` says who asked for it (`command`, `task` or `page`), `report` is the report by
-    the schema `health-cli/1`, and `state` what alerting remembers of each check after this run.
+    the schema `health-cli/1`, and `state` what alerting remembers of each check after this run. `condensed` says that
+    its numbers are in the hours, so that it may be deleted once it is old.
     """
 
     uuid = models.UUIDField(unique=True)
@@ -30,6 +31,7 @@ class HealthRun(models.Model):
     trigger = models.CharField(max_length=WORD)
     report = models.JSONField()
     state = models.JSONField(default=dict)
+    condensed = models.BooleanField(default=False, editable=False)
 
     class Meta:
         verbose_name = "run"
@@ -37,6 +39,7 @@ class HealthRun(models.Model):
         indexes: ClassVar[list[Index]] = [
             Index(fields=["host", "started_at"], name="health_run_host"),
             Index(fields=["started_at"], name="health_run_started"),
+            Index(fields=["condensed", "started_at"], name="health_run_condensed"),
         ]
 
     def __str__(self) -> str:

@@ -46,11 +46,12 @@ class Migration(migrations.Migration):
                 ('trigger', models.CharField(max_length=10)),
                 ('report', models.JSONField()),
                 ('state', models.JSONField(default=dict)),
+                ('condensed', models.BooleanField(default=False, editable=False)),
             ],
             options={
                 'verbose_name': 'run',
                 'ordering': ('-started_at', '-id'),
-                'indexes': [models.Index(fields=['host', 'started_at'], name='health_run_host'), models.Index(fields=['started_at'], name='health_run_started')],
+                'indexes': [models.Index(fields=['host', 'started_at'], name='health_run_host'), models.Index(fields=['started_at'], name='health_run_started'), models.Index(fields=['condensed', 'started_at'], name='health_run_condensed')],
             },
         ),
         migrations.CreateModel(
