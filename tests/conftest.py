@@ -79,6 +79,7 @@ class Shop:
         """The environment that points the project to its servers."""
         return {
             "SHOP_STATE": str(self.state),
+            "HEALTH_STATE_DIR": str(self.state / "record"),
             "SHOP_DATABASES": json.dumps(self.databases),
             "SHOP_CACHES": json.dumps(self.caches),
             "SHOP_HEALTH_CLI": json.dumps(self.setting),

@@ -8,6 +8,9 @@ from health_cli import __version__
 
 COMMANDS = {
     "run": ("health_cli.cli.run", "Run the checks once and exit with the verdict (the default)."),
+    "last": ("health_cli.cli.last", "The last recorded run, in any format, running nothing."),
+    "alerts": ("health_cli.cli.alerts", "Open and past alerts; silence and resolve them."),
+    "prune": ("health_cli.cli.prune", "Condense and delete old runs now, as the settings say."),
     "list": ("health_cli.cli.catalogue", "What would run, with every threshold and where it comes from."),
     "explain": ("health_cli.cli.explain", "What a check looks at: metrics, thresholds, options, grants."),
 }

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import click
 
 from health_cli.config.request import Request
+from health_cli.core.report import FailOn
 from health_cli.core.status import Status
+from health_cli.formatters import BUILT_IN
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,6 +35,38 @@ def threshold_options(command: F) -> F:
             click.option("-c", "--critical", multiple=True, metavar="NAME=RANGE", help="Critical outside this range."),
         )
     ):
+        command = option(command)
+    return command
+
+
+def format_options(command: F) -> F:
+    """Add what chooses the format, and where the report goes."""
+    for option in reversed(
+        (
+            click.option(
+                "-f", "--format", "format_name", default="table", envvar="HEALTH_FORMAT", metavar="NAME",
+                help=f"{', '.join(BUILT_IN)}.", show_default=True,
+            ),
+            click.option("-o", "--output", metavar="FILE", help="Write the report to a file (-: standard output)."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def verdict_options(command: F) -> F:
+    """Add what chooses the exit code, and how much is said."""
+    for option in reversed(
+        (
+            click.option(
+                "--fail-on", type=click.Choice([str(word) for word in FailOn]), envvar="HEALTH_FAIL_ON",
+                help="The least state that fails the exit code.",
+            ),
+            click.option("-q", "--quiet", is_flag=True, help="Print nothing when healthy."),
+            click.option("-v", "--verbose", count=True, help="Metrics; -vv: tracebacks and what checks printed."),
+            click.option("--max-bytes", type=click.IntRange(80), default=4096, help="Size of nagios output.  [4096]"),
+        )
+    ):  # fmt: skip
         command = option(command)
     return command
 
@@ -70,6 +104,25 @@ class Deadline(click.ParamType):  # type: ignore[type-arg]  # generic in click's
         if state not in {Status.WARNING, Status.UNKNOWN, Status.CRITICAL}:
             self.fail(f"'{word}' is no state for it: use warning, unknown or critical", param, ctx)
         return seconds, state
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in click's stubs, not at run time
+    """A number of seconds, or with a unit: `90`, `90s`, `10m`, `2h`, `7d`, `1w`."""
+
+    name = "duration"
+    UNITS: ClassVar[dict[str, int]] = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds."""
+        text = str(value)
+        number, unit = (text[:-1], text[-1:]) if text[-1:].isalpha() else (text, "")
+        try:
+            seconds = float(number) * self.UNITS[unit]
+        except (ValueError, KeyError):
+            seconds = -1.0
+        if not 0 < seconds < float("inf"):
+            self.fail(f"'{text}' is no time: use a number with s, m, h, d or w, such as 10m", param, ctx)
+        return seconds
 
 
 def request_of(values: dict[str, Any]) -> Request:

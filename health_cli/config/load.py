@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from health_cli.config.builtin import FAMILIES, SUBSYSTEMS, builtin_checks, is_glob
 from health_cli.config.notify import channel_secrets
@@ -48,7 +48,19 @@ def load_plan(request: Request, plugins: bool = True) -> Plan:
         timeout=found.setting.TIMEOUT,
         fail_on=FailOn(found.setting.FAIL_ON),
         after_check=close_connections,
+        recording=recording_of(found.setting),
     )
+
+
+def recording_of(setting: HealthSetting) -> dict[str, Any]:
+    """Return what whoever records a run has to know of the settings."""
+    return {
+        "record": setting.RECORD,
+        "every": setting.RECORD_EVERY,
+        "after": dict(setting.ALERT_AFTER),
+        "good": dict(setting.RESOLVE_AFTER),
+        "tells": bool(setting.NOTIFY),
+    }
 
 
 def catalogue(request: Request, *, plugins: bool = True) -> Catalogue:

@@ -51,9 +51,6 @@ class HealthSetting:
     KEEP_HOURLY_DAYS: float = field(
         default=400.0, metadata={"help": "days that the minimum, mean and maximum of each hour are kept"}
     )
-    ON_OVERLAP: str = field(
-        default="run", metadata={"help": "what a recording run does while another one is on: run, skip or wait"}
-    )
     ALERT_AFTER: Mapping[str, int] = field(
         default_factory=dict, metadata={"help": "bad runs in a row that open an alert: pattern -> number, 1 by default"}
     )
@@ -264,7 +261,6 @@ _VALIDATORS: dict[str, Callable[[object], Iterator[Problem]]] = {
     "RECORD_EVERY": _seconds,
     "KEEP_DAYS": _days,
     "KEEP_HOURLY_DAYS": _days,
-    "ON_OVERLAP": _one_of("run", "skip", "wait"),
     "ALERT_AFTER": _mapping_of(_runs, "a dict of patterns and numbers of runs"),
     "RESOLVE_AFTER": _mapping_of(_runs, "a dict of patterns and numbers of runs"),
     "NOTIFY": _channels,

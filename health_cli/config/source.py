@@ -6,23 +6,20 @@ REDIS_URL, and CELERY_BROKER_URL point to.
 """
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from health_cli.config.urls import cache_from_url, database_from_url
+from health_cli.config.where import configured, where
 from health_cli.core.errors import ConfigError
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.redaction import collect_secrets
 
 EMBEDDED = "embedded default"
-CONFIGURED = "settings.configure()"
-_MANAGE = re.compile(r"DJANGO_SETTINGS_MODULE['\"]\s*,\s*['\"]([A-Za-z_][\w.]*)['\"]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,28 +35,12 @@ class Source:
     everything: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-class Where(NamedTuple):
-    """The settings module, empty where there is no project, and the folders that it is imported from first."""
-
-    module: str
-    folders: tuple[str, ...]
-
-
-def where(settings: str | None, chdir: str | None, pythonpath: str | None) -> Where:
-    """Find the settings module without loading it; ConfigError where what names it makes no sense."""
-    here = _here(chdir)
-    folders = tuple(path for path in (_manage_py_folder(here), here, pythonpath) if path)
-    if settings is None and _configured():
-        return Where(os.environ.get("DJANGO_SETTINGS_MODULE", CONFIGURED), folders)
-    return Where(settings or os.environ.get("DJANGO_SETTINGS_MODULE") or _from_manage_py(here) or "", folders)
-
-
 def locate(settings: str | None, chdir: str | None, pythonpath: str | None) -> Source:
     """Find and load the settings; ConfigError where they can't be loaded, with the reason."""
     _enter(chdir)
     module, folders = where(settings, None, pythonpath)
     sys.path[:0] = [path for path in reversed(dict.fromkeys(folders)) if path not in sys.path]
-    if settings is None and _configured():
+    if settings is None and configured():
         return _django(module)
     if not module:
         return embedded(os.environ)
@@ -76,38 +57,6 @@ def _enter(chdir: str | None) -> None:
             raise ConfigError(
                 f"--chdir {chdir}: {error.strerror}.", hint="Name the folder that holds manage.py."
             ) from None
-
-
-def _manage_py_folder(here: str | None) -> str | None:
-    """Return this folder, or the nearest one above it, that holds a manage.py."""
-    folders = [Path(here), *Path(here).parents] if here else []
-    return next((str(folder) for folder in folders if os.path.isfile(folder / "manage.py")), None)
-
-
-def _here(chdir: str | None) -> str | None:
-    """Return the folder to start from, None where it has been deleted."""
-    try:
-        return os.path.join(os.getcwd(), chdir or "").rstrip("/") or "/"
-    except FileNotFoundError:
-        return None
-
-
-def _from_manage_py(here: str | None) -> str | None:
-    """Return the settings module that the project's manage.py names."""
-    folder = _manage_py_folder(here)
-    if folder is None:
-        return None
-    script = Path(folder, "manage.py")
-    found = _MANAGE.search(script.read_text(errors="replace"))
-    if not found:
-        raise ConfigError(f"{script} names no DJANGO_SETTINGS_MODULE.", hint="Give it with --settings.")
-    return found[1]
-
-
-def _configured() -> bool:
-    """Tell whether Django has its settings already, as inside manage.py or a web process."""
-    conf = sys.modules.get("django.conf")
-    return bool(conf and conf.settings.configured)
 
 
 def _django(name: str) -> Source:

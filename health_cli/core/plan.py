@@ -17,7 +17,7 @@ class Plan:
     `needs` has the names each check waits for; `results` are verdicts reached while loading, such as
     a plugin that can't be imported; `secrets` are the values to keep out of every output; `timeout`
     is the run's deadline in seconds; `after_check` is called in the thread of each check when it is
-    through, to close what belongs to that thread.
+    through, to close what belongs to that thread; `recording` is what the settings say about the record.
     """
 
     checks: Sequence[Check] = ()
@@ -27,6 +27,7 @@ class Plan:
     timeout: float = 10.0
     fail_on: FailOn = FailOn.WARNING
     after_check: Callable[[], object] = lambda: None
+    recording: Mapping[str, Any] = field(default_factory=dict)
 
 
 # Loads the plan; with False, without the checks of the project's own modules, for when these hang.

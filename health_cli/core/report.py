@@ -8,6 +8,7 @@ from typing import Any
 
 from health_cli.core.result import SETUP, Result
 from health_cli.core.status import EXIT_CODES, Status, worst
+from health_cli.core.units import humanize
 
 SCHEMA = "health-cli/1"
 
@@ -26,7 +27,8 @@ class Report:
 
     `started_at` is ISO 8601 UTC, `duration` in seconds; `isolation` is `process` where the checks ran
     in a worker process and `threads` where that was unsafe; `interrupted` is the number of the signal
-    that cut the run short; `noise` is what checks printed, shown only when asked for.
+    that cut the run short; `noise` is what checks printed, shown only when asked for. `age` is in seconds, and None
+    for a report on what has just been run.
     """
 
     run: str
@@ -39,6 +41,7 @@ class Report:
     isolation: str = "process"
     interrupted: int | None = None
     noise: str = ""
+    age: float | None = None
 
     @property
     def status(self) -> Status:
@@ -62,6 +65,11 @@ class Report:
         if self.fail_on is FailOn.NEVER:
             return False
         return self.status is not Status.WARNING or self.fail_on is FailOn.WARNING
+
+    @property
+    def when(self) -> str:
+        """How long ago it ran, nothing for a report on what has just been run: `12 min ago`."""
+        return "" if self.age is None else f"{humanize(self.age, 's')} ago"
 
     @property
     def counts(self) -> dict[str, int]:
@@ -88,9 +96,24 @@ class Report:
             "exit_code": self.exit_code,
             "fail_on": self.fail_on.value,
             "isolation": self.isolation,
+            **({"age": round(self.age, 3)} if self.age is not None else {}),
             "counts": self.counts,
             "checks": [result.to_json() for result in self.checks],
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Report":
+        """Read back what `to_json` wrote; KeyError, TypeError or ValueError where it is not that."""
+        return cls(
+            run=data["run"],
+            host=data["host"],
+            version=data["version"],
+            started_at=data["started_at"],
+            duration=data["duration"],
+            checks=tuple(Result.from_json(check) for check in data["checks"]),
+            fail_on=FailOn(data["fail_on"]),
+            isolation=data["isolation"],
+        )
 
 
 def tally(counts: Mapping[str, int]) -> str:

@@ -67,4 +67,5 @@ def _here(load: Loader, limits: Limits, began: float, stop: Callable[[], bool]) 
         secrets=plan.secrets,
         timeout=timeout,
         fail_on=plan.fail_on,
+        recording=plan.recording,
     )

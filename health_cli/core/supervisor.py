@@ -37,6 +37,7 @@ class Outcome:
     secrets: frozenset[str] = frozenset()
     timeout: float | None = None
     fail_on: FailOn | None = None
+    recording: Mapping[str, Any] = field(default_factory=dict)
     noise: str = ""
 
     def statuses(self) -> dict[str, Status]:
@@ -135,6 +136,7 @@ class Supervisor:
         self.outcome.secrets = frozenset(record["secrets"])
         self.outcome.timeout = record["timeout"]
         self.outcome.fail_on = FailOn(record["fail_on"])
+        self.outcome.recording = record["recording"]
 
     def _take_result(self, worker: Worker, result: Result) -> None:
         worker.running.pop(result.name, None)

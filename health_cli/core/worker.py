@@ -209,6 +209,7 @@ def _work(load: Loader, writer: Writer, only: str | None, plugins: bool) -> None
         secrets=sorted(plan.secrets),
         timeout=plan.timeout,
         fail_on=plan.fail_on,
+        recording=plan.recording,
     )
     if not sent:
         raise ValueError("the settings hold more secrets than can be kept track of")

@@ -32,13 +32,14 @@ def headline(report: Report) -> str:
     state = STATES.get(report.exit_code, "UNKNOWN")
     worst = next((r for r in report.worst_first if r.status > Status.HEALTHY), None)
     if worst is None:
-        return f"HEALTH {state} - {tally(report.counts)}"
+        return f"HEALTH {state} - {', '.join(filter(None, [tally(report.counts), report.when]))}"
     what = one_line(f"{worst.name} {worst.summary or worst.status.word}")
-    frame = f"HEALTH {state} -  ({tally(report.counts)})"
+    counts = ", ".join(filter(None, [tally(report.counts), report.when]))
+    frame = f"HEALTH {state} -  ({counts})"
     room = max(LEAST, WANTED - len(frame))
     if len(what) > room:
         what = what[: room - 3] + "..."
-    return f"HEALTH {state} - {what} ({tally(report.counts)})".replace(";", ",")
+    return f"HEALTH {state} - {what} ({counts})".replace(";", ",")
 
 
 def long_output(report: Report, style: Style) -> list[str]:

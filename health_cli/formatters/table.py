@@ -111,8 +111,8 @@ def _metric(metric: Metric) -> str:
 def _head(report: Report, style: Style) -> list[str]:
     """The verdict, the counts, how long it took and where. Wrapped first and painted then."""
     word = report.status.word.upper()
-    took = humanize(report.duration, "s")
-    first, *others = wrap(f"{word} {tally(report.counts)}, in {took}, on {report.host}", style.width - 1)
+    when = f"in {humanize(report.duration, 's')}" if report.age is None else report.when
+    first, *others = wrap(f"{word} {tally(report.counts)}, {when}, on {report.host}", style.width - 1)
     return [_paint(word, report.status, style) + " " + first.removeprefix(word), *others]
 
 

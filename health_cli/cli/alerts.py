@@ -1,0 +1,143 @@
+"""`health alerts`: open and past alerts; silence checks, and resolve alerts by hand."""
+
+import getpass
+import json
+import time
+from importlib import import_module
+from typing import Any
+
+import click
+
+from health_cli.cli.options import Duration, django_options, project_options
+from health_cli.cli.output import write
+from health_cli.cli.record import opened
+from health_cli.core.assembly import clean, iso_utc
+from health_cli.core.guard import Crash, attempt
+from health_cli.core.units import humanize
+
+MOST = 1000
+
+
+@click.group("alerts", invoke_without_command=True)
+@click.option("--all", "past", is_flag=True, help="The ended ones too, newest first.")
+@click.option("--host", metavar="NAME", default="", help="Of this host alone.")
+@click.option("-f", "--format", "format_name", type=click.Choice(["table", "json"]), default="table")
+@project_options
+@django_options
+@click.pass_context
+def command(context: click.Context, /, **values: Any) -> int | None:
+    """Show the open alerts. Exit code 0, however many there are: 'health last' is what gates."""
+    if context.invoked_subcommand:
+        context.meta["project"] = values
+        return None
+    with opened(values) as record:
+        handling = import_module("health_cli.history.handling")
+        rows = handling.listed(record.alias, host=values["host"], past=values["past"], most=MOST)
+        silences = handling.silences(record.alias)
+    shown = [_row(row) for row in rows]
+    if values["format_name"] == "json":
+        text = json.dumps({"schema": "health-cli-alerts/1", "alerts": shown, "silences": silences}, indent=2) + "\n"
+    else:
+        text = "".join(_lines(row) for row in shown) or "No open alerts.\n"
+        text += "".join(_silence_line(row) for row in silences)
+    write(context.obj.out, text)
+    return 0
+
+
+@command.command("silence")
+@click.argument("pattern", metavar="NAME")
+@click.option("--for", "seconds", type=Duration(), required=True, help="For how long: 30m, 2h, 7d.")
+@click.option("--why", required=True, metavar="TEXT", help="The reason, for whoever wonders.")
+@click.option("--host", metavar="NAME", default="", help="On this host alone.")
+@click.option("--by", metavar="WHO", help="Who wants that.  [this user]")
+@project_options
+@django_options
+@click.pass_context
+def silence(context: click.Context, /, **values: Any) -> int:
+    """Tell nobody about the checks that NAME means, for some time. Alerts open and end as ever."""
+    with opened(_project(context, values)) as record:
+        until = time.time() + values["seconds"]
+        import_module("health_cli.history.handling").silence(
+            record.alias,
+            pattern=values["pattern"],
+            host=values["host"],
+            until=until,
+            why=values["why"],
+            by=_who(values),
+        )
+    write(context.obj.out, f"Silenced until {iso_utc(until)}: {values['pattern']}.\n")
+    return 0
+
+
+@command.command("resolve")
+@click.argument("numbers", metavar="ID...", type=click.IntRange(1), nargs=-1, required=True)
+@click.option("--why", default="", metavar="TEXT", help="The reason.")
+@click.option("--by", metavar="WHO", help="Who does it.  [this user]")
+@project_options
+@django_options
+@click.pass_context
+def resolve(context: click.Context, /, **values: Any) -> int:
+    """End open alerts by hand. What is still bad opens another one at the next recorded run."""
+    with opened(_project(context, values)) as record:
+        handling = import_module("health_cli.history.handling")
+        open_ids = {row.id for row in handling.listed(record.alias, host="", past=False, most=MOST)}
+        lost = [number for number in values["numbers"] if number not in open_ids]
+        if lost:
+            known = ", ".join(map(str, sorted(open_ids))) or "none"
+            raise click.ClickException(f"There is no open alert {', '.join(map(str, lost))}. Open are: {known}.")
+        count = handling.resolve(
+            handling.numbered(record.alias, values["numbers"]), by=_who(values), why=values["why"]
+        )  # fmt: skip
+    write(context.obj.out, f"Resolved: {count}.\n")
+    return 0
+
+
+def _project(context: click.Context, values: dict[str, Any]) -> dict[str, Any]:
+    """Return where the project is, as said before or behind the subcommand."""
+    before = context.meta.get("project", {})
+    return {name: values[name] or before.get(name) for name in ("settings", "chdir", "pythonpath")}
+
+
+def _who(values: dict[str, Any]) -> str:
+    """Return who does it: an account without a name has its number."""
+    name = attempt(getpass.getuser)
+    return str(values["by"] or ("somebody" if isinstance(name, Crash) else name))
+
+
+def _row(alert: Any) -> dict[str, Any]:
+    """Return an alert for machines."""
+    seconds_of = import_module("health_cli.history.database").seconds_of
+    times = {name: getattr(alert, name) for name in ("created_at", "seen_at", "resolved_at", "acknowledged_at")}
+    return {
+        "id": alert.id,
+        "check": alert.alert_type,
+        "host": alert.host,
+        "severity": alert.severity,
+        "flapping": alert.flapping,
+        "message": clean(alert.message),
+        "hint": clean(alert.hint),
+        "count": alert.count,
+        **{name: iso_utc(seconds_of(value)) if value else None for name, value in times.items()},
+        "lasted": round(seconds_of(alert.resolved_at or alert.seen_at) - seconds_of(alert.created_at), 3),
+        "resolution": alert.resolution or None,
+        "acknowledged_by": alert.by or None,
+        "why": alert.why or None,
+    }
+
+
+def _lines(row: dict[str, Any]) -> str:
+    """Write an alert for people: what and how long first, what to do below."""
+    state = "ended" if row["resolved_at"] else "flaps" if row["flapping"] else "open"
+    runs = f"{row['count']} run{'s' * (row['count'] != 1)}"
+    head = f"{row['id']:>5}  {row['severity']:<8}  {row['check']} on {row['host']}: {state}, {runs}"
+    since = f"since {row['created_at']}" if not row["resolved_at"] else f"for {humanize(row['lasted'], 's')}"
+    lines = [f"{head}, {since}", row["message"], f"-> {row['hint']}" if row["hint"] else ""]
+    lines.append(f"seen by {row['acknowledged_by']} {row['why'] or ''}".rstrip() if row["acknowledged_by"] else "")
+    lines.append(f"{row['resolved_at']} {row['resolution'] or ''}" if row["resolved_at"] else "")
+    first, *others = [line for line in lines if line]
+    return "\n".join([first, *(f"       {' '.join(line.split())}" for line in others)]) + "\n"
+
+
+def _silence_line(row: dict[str, Any]) -> str:
+    where = f" on {row['host']}" if row["host"] else ""
+    return f"silent until {row['until']}: {row['pattern']}{where} ({row['by']}: {row['why']})\n"

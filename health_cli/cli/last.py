@@ -1,0 +1,79 @@
+"""`health last`: the last recorded run, in any format, running nothing."""
+
+import os
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import click
+
+from health_cli import __version__
+from health_cli.cli.delivery import check_usage, deliver
+from health_cli.cli.options import Duration, django_options, format_options, project_options, verdict_options
+from health_cli.cli.surroundings import Surroundings
+from health_cli.core.guard import Crash, attempt
+from health_cli.core.report import FailOn, Report
+from health_cli.formatters import load
+from health_cli.history.last import Last, aged, last_here, missing, selected
+from health_cli.history.place import Place, Project
+
+
+@click.command("last", epilog="Exit codes: as the run's; 3 too where there is no run, or none that is young enough.")
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+@format_options
+@click.option("--max-age", type=Duration(), envvar="HEALTH_MAX_AGE", help="An older run is unknown: 90s, 10m, 2h.")
+@click.option("--host", metavar="NAME", help="The run of another host, from the database.")
+@verdict_options
+@project_options
+@django_options
+@click.pass_obj
+def command(around: Surroundings, /, **values: Any) -> int:
+    """Show the last recorded run, and exit with its verdict.
+
+    It comes from the state folder of this user, without loading the project, so it is there while the
+    database is down; from the database where there is none, or for another host.
+    """
+    check_usage(values)
+    report = last_report(values)
+    fail_on = FailOn(values["fail_on"]) if values["fail_on"] else report.fail_on
+    return deliver(around, replace(report, fail_on=fail_on), load(values["format_name"]), values)
+
+
+def last_report(values: dict[str, Any]) -> Report:
+    """Return the report on the last run, or on there being none; click.ClickException where a pattern means nothing."""
+    here = os.uname().nodename
+    last = find(values, here)
+    if last is None:
+        stamp = import_module("health_cli.core.assembly").Stamp(__version__)
+        report: Report = stamp.finish([missing(values["host"] or here)])
+        return report
+    chosen, lost = selected(last.report, values["patterns"])
+    if lost or not chosen.checks:
+        names = ", ".join(result.name for result in last.report.checks)
+        raise click.ClickException(f"The last run has no check that '{(lost or ['*'])[0]}' means. It has {names}.")
+    return aged(last._replace(report=chosen), values["max_age"])
+
+
+def find(values: dict[str, Any], here: str) -> Last | None:
+    """Return the last run of the host that is asked for, None where there is none."""
+    project = Project(values["settings"], values["chdir"], values["pythonpath"])
+    place = attempt(lambda: Place.of(project, os.environ))
+    if isinstance(place, Crash):
+        raise click.ClickException(place.text)
+    host = values["host"] or here
+    last = last_here(place)
+    if last and last.report.host == host:
+        return last
+    found = attempt(lambda: in_database(host, project, place))
+    if isinstance(found, Crash):
+        redactor = import_module("health_cli.core.redaction").Redactor
+        reason = redactor(getattr(found.error, "secrets", ())).text(found.text)
+        raise click.ClickException(f"There is no last run in {place.folder}, and the database was of no help: {reason}")
+    return found
+
+
+def in_database(host: str, project: Project, place: Place) -> Last | None:
+    """Ask the record; Django is loaded only here."""
+    record = import_module("health_cli.history.opening").open_record(project, place)
+    last: Last | None = import_module("health_cli.history.elsewhere").last_of(host, record)
+    return last

@@ -1,0 +1,54 @@
+"""Handling: what people do about alerts: silence, resolve, acknowledge. Called by the command line and the admin."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from health_cli.core.assembly import iso_utc
+from health_cli.history.database import moment, seconds_of
+from health_cli.models import Silence, SystemAlert
+
+
+def silence(alias: str, *, pattern: str, host: str, until: float, why: str, by: str) -> Silence:
+    """Let nobody be told of the checks that a pattern means, until a time in seconds since the epoch."""
+    row = Silence(
+        pattern=pattern, host=host, until=moment(until), why=why, by=by, created_at=timezone.now()
+    )  # fmt: skip
+    row.save(using=alias)
+    return row
+
+
+def resolve(alerts: QuerySet[SystemAlert], *, by: str, why: str = "") -> int:
+    """End open alerts by hand, and return how many. What is still bad opens another one at the next recorded run."""
+    said = f"by {by}: {why}" if why else f"by {by}"
+    return alerts.filter(resolved=False).update(
+        resolved=True, resolved_at=timezone.now(), resolution=said, open_key=None
+    )
+
+
+def acknowledge(alerts: QuerySet[SystemAlert], *, by: str, why: str = "") -> int:
+    """Write down who has seen open alerts, and return how many those are."""
+    return alerts.filter(resolved=False).update(acknowledged_at=timezone.now(), by=by, why=why)
+
+
+def listed(alias: str, *, host: str, past: bool, most: int) -> Sequence[Any]:
+    """Return the open alerts, the newest first, and with `past` the ended ones too."""
+    alerts = SystemAlert.objects.using(alias)
+    alerts = alerts.filter(host=host) if host else alerts
+    return list((alerts if past else alerts.filter(resolved=False))[:most])
+
+
+def numbered(alias: str, numbers: Sequence[int]) -> QuerySet[SystemAlert]:
+    """Return the alerts of these numbers."""
+    return SystemAlert.objects.using(alias).filter(id__in=numbers)
+
+
+def silences(alias: str) -> list[dict[str, Any]]:
+    """Return what is silenced now, for machines."""
+    rows = Silence.objects.using(alias).filter(until__gt=timezone.now())
+    return [
+        {"pattern": s.pattern, "host": s.host, "until": iso_utc(seconds_of(s.until)), "why": s.why, "by": s.by}
+        for s in rows
+    ]

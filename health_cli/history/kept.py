@@ -1,0 +1,48 @@
+"""Kept: a report that is to be recorded, and the run that it becomes once it is known what was before."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from health_cli.core.report import Report
+from health_cli.history.alerts import Memories, Rules, decide
+from health_cli.history.channels.message import Notice, to_json
+from health_cli.history.spool import SpooledRun
+
+
+class Kept(NamedTuple):
+    """A report, with what the settings said about the record, and whether all checks there are were to run.
+
+    `trigger` says who asked for the run, `project` what notices call it.
+    """
+
+    report: Report
+    setting: Mapping[str, Any]
+    complete: bool
+    trigger: str
+    project: str
+
+    def decided(self, before: Memories) -> SpooledRun:
+        """Return the run; its state has what is remembered of each check, and what is still to be told."""
+        at = epoch_of(self.report.started_at)
+        rules = Rules(self.setting.get("after", {}), self.setting.get("good", {}))
+        decision = decide(before, self.report, at, rules, complete=self.complete)
+        notices = []
+        if decision.turns and self.setting.get("tells"):
+            notice = Notice(str(uuid.uuid4()), self.report.host, self.project, at, decision.turns)
+            notices = [{**to_json(notice), "told": []}]
+        checks = {name: memory.to_json() for name, memory in decision.memories.items()}
+        return SpooledRun(
+            uuid=self.report.run,
+            at=at,
+            trigger=self.trigger,
+            report=self.report.to_json(),
+            state={"checks": checks, "notices": notices},
+            ended=decision.ended,
+        )
+
+
+def epoch_of(text: str) -> float:
+    """Return a time of a report as seconds since the epoch."""
+    return datetime.fromisoformat(text).timestamp()

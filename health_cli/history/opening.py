@@ -1,0 +1,95 @@
+"""Opening: from what a command was told to the record's database, ready to be asked.
+
+A project's record is where RECORD_DATABASE says. Without a project it is a SQLite file in the state folder, whose
+tables are made on first use.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from django.db import connections
+
+from health_cli.config.setting import HealthSetting, validate
+from health_cli.config.source import EMBEDDED, Source, locate
+from health_cli.core.errors import ConfigError
+from health_cli.history.database import bounded, load_models
+from health_cli.history.place import Place, Project
+
+WAIT_FOR_TABLES = 5.0  # seconds that another process may take to make the tables
+
+
+class Record(NamedTuple):
+    """The record of a project: its settings, and the alias of its database."""
+
+    source: Source
+    setting: HealthSetting
+    alias: str
+
+    @contextmanager
+    def connected(self, seconds: float) -> Iterator[Any]:
+        """Hold a connection whose server may take that long to answer, at the most."""
+        with bounded(self.alias, seconds) as connection:
+            yield connection
+
+
+def open_record(project: Project, place: Place) -> Record:
+    """Load the settings and the record's models; ConfigError where there can be no record, with what to do."""
+    source = locate(*project)
+    setting, problems = validate(source.setting)
+    if problems:
+        raise ConfigError.of([problem.message for problem in problems], hint="'manage.py check' finds them too.")
+    if source.name == EMBEDDED:
+        _own_database(place)
+        return Record(source, setting, "default")
+    load_models()
+    alias = setting.RECORD_DATABASE
+    if alias not in connections.settings:
+        known = ", ".join(connections.settings)
+        raise ConfigError(f"RECORD_DATABASE is {alias!r}, and DATABASES has {known}.", hint="Name one of these.")
+    return Record(source, setting, alias)
+
+
+def _own_database(place: Place) -> None:
+    """Set Django up with a SQLite file of ours and make its tables where they are missing."""
+    from django.conf import settings
+
+    if not settings.configured:
+        engine = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(place.database)}
+        settings.configure(DATABASES={"default": engine}, USE_TZ=True, TIME_ZONE="UTC", INSTALLED_APPS=["health_cli"])
+    load_models()
+    newest = _newest_migration()
+    place.make()
+    place.database.touch(mode=0o600)
+    with bounded("default", WAIT_FOR_TABLES) as connection:
+        if _version(connection) == newest:
+            return
+        with place.locked("tables", WAIT_FOR_TABLES) as ours:
+            if ours and _version(connection) != newest:
+                _migrate(connection, newest)
+
+
+def _newest_migration() -> int:
+    """Return the number of our newest migration, which is the version of the file."""
+    from pathlib import Path
+
+    import health_cli.migrations
+
+    folder = Path(health_cli.migrations.__path__[0])
+    return max(int(path.name[:4]) for path in folder.glob("[0-9]*.py"))
+
+
+def _version(connection: Any) -> int:
+    """Return the version of the file, 0 for a new one."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA user_version")
+        return int(cursor.fetchone()[0])
+
+
+def _migrate(connection: Any, version: int) -> None:
+    from django.core.management import call_command
+
+    call_command("migrate", "health_cli", database="default", verbosity=0, skip_checks=True)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA user_version = {version}")

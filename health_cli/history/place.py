@@ -1,0 +1,201 @@
+"""Place: the folder on this host that keeps a project's runs, found without loading its settings.
+
+`HEALTH_STATE_DIR`, else /var/lib/health-cli for root, else `$XDG_STATE_HOME/health-cli`, else
+~/.local/state/health-cli; in it a folder a project, named by its settings module and by where that module lies, so
+that two checkouts under one user are kept apart.
+"""
+
+import contextlib
+import os
+import pwd
+import sys
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from health_cli.config.where import Where, where
+from health_cli.core.errors import ConfigError
+
+NO_PROJECT = "host"
+RETRY = 0.02  # seconds between two looks at a lock that somebody else has
+
+
+class Project(NamedTuple):
+    """Where a command was told that the settings are."""
+
+    settings: str | None = None
+    chdir: str | None = None
+    pythonpath: str | None = None
+
+
+class Place:
+    """The folder of one project. Nothing is made until something is written."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder as it is, or as it is not yet."""
+        self.folder = folder
+        self.spool = folder / "spool"
+        self.aside = folder / "damaged"
+        self.state = folder / "state.json"
+        self.last = folder / "last.json"
+        self.database = folder / "record.sqlite3"
+
+    @classmethod
+    def of(cls, project: Project, environ: Mapping[str, str]) -> "Place":
+        """Return the place of a project; ConfigError where it can't be told."""
+        return cls(Path(base(environ), key(where(*project))))
+
+    def make(self) -> None:
+        """Make the folders, closed to others; OSError where that can't be done."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.spool.mkdir(mode=0o700, exist_ok=True)
+
+    @contextlib.contextmanager
+    def locked(self, name: str, seconds: float) -> Iterator[bool]:
+        """Hold a lock that the kernel releases with its holder; False where it was not to be had in that time.
+
+        A forked child has no part in it. OSError where the folder can't be written to.
+        """
+        lock = Lock(self.folder / f"{name}.lock")
+        try:
+            yield lock.take(seconds)
+        finally:
+            lock.release()
+
+
+class Lock:
+    """A lock on a file, for processes and for threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Take nothing yet."""
+        self._path, self._fd = path, -1
+
+    def take(self, seconds: float = 0) -> bool:
+        """Take it, waiting that long at the most; OSError where the folder can't be written to."""
+        import fcntl
+
+        until = time.monotonic() + seconds
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _OPEN.add(self._fd)
+        while True:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.ftruncate(self._fd, 0)
+                os.pwrite(self._fd, f"{os.getpid()} {time.time():.0f}\n".encode(), 0)
+                return True
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    self.release()
+                    return False
+                time.sleep(RETRY)
+
+    def holder(self) -> tuple[int, float] | None:
+        """Return the pid of who has or had it last, and since when, in seconds since the epoch."""
+        try:
+            pid, since = self._path.read_text().split()
+            return int(pid), float(since)
+        except (OSError, ValueError):
+            return None
+
+    def release(self) -> None:
+        """Give it back, if it was taken."""
+        if self._fd >= 0:
+            _OPEN.discard(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+
+_OPEN: set[int] = set()
+
+
+def _close_in_child() -> None:
+    """Close the parent's locks in a child: else a child that hangs would hold them when the parent has died."""
+    for fd in _OPEN:
+        os.close(fd)
+    _OPEN.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
+
+
+def base(environ: Mapping[str, str]) -> str:
+    """Return the folder of all projects of this user."""
+    if environ.get("HEALTH_STATE_DIR"):
+        return os.path.abspath(environ["HEALTH_STATE_DIR"])
+    if os.getuid() == 0:
+        return "/var/lib/health-cli"
+    if environ.get("XDG_STATE_HOME"):
+        return os.path.join(environ["XDG_STATE_HOME"], "health-cli")
+    home = environ.get("HOME") or _home()
+    return os.path.join(home, ".local/state/health-cli")
+
+
+def _home() -> str:
+    """Return the home folder of an account that has no HOME in its environment, as under Nagios."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        raise ConfigError(
+            f"There is no place for the record: the user {os.getuid()} has no home folder.",
+            hint="Name one with HEALTH_STATE_DIR.",
+        ) from None
+
+
+def key(found: Where) -> str:
+    """Return the name of a project's folder."""
+    if not found.module:
+        return NO_PROJECT
+    name = "".join(c if c.isalnum() or c in "._-" else "_" for c in found.module)
+    file = _file_of(found)
+    return f"{name}-{zlib.crc32(file.encode()):08x}" if file else name
+
+
+def _file_of(found: Where) -> str:
+    """Return the file of the settings module, found as the import would but without importing its packages."""
+    parts = found.module.split(".")
+    for folder in (*found.folders, *(path or os.getcwd() for path in sys.path)):
+        stem = os.path.join(folder, *parts)
+        for file in (f"{stem}.py", os.path.join(stem, "__init__.py")):
+            if os.path.isfile(file):
+                return os.path.realpath(file)
+    return ""
+
+
+def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file that is whole or not there: a temporary name, fsync, rename, and the folder's fsync. OSError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        with open(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(fd, mode)
+            os.fsync(fd)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename outlive a power cut."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file of ours holds; None where it is missing, unreadable or damaged."""
+    import json
+
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

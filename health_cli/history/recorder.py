@@ -1,0 +1,103 @@
+"""Recorder: what `health run --record` does beside running.
+
+The order is what makes a run outlive anything: it is decided what changes, the run becomes a file in the spool, then
+the state and the last run are written, and only then a process of its own loads the spool and tells the channels.
+Whoever is killed in between loses nothing: the next run goes on where the files are.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from health_cli.core.assembly import safe_text
+from health_cli.core.guard import Crash, attempt
+from health_cli.core.redaction import Redactor
+from health_cli.core.report import Report
+from health_cli.history import spool
+from health_cli.history import state as states
+from health_cli.history.child import Child, Say
+from health_cli.history.kept import Kept
+from health_cli.history.place import Place, Project, write_whole
+
+LOCK = 1.0  # seconds to wait for another process that writes the state
+LEAST = 0.3  # seconds that loading the record's models takes at least: with less it is not begun
+LOADED = "loaded"  # what the process in the back says when the record has all there is
+
+
+class Recorder:
+    """Keeps the record of one project on this host."""
+
+    def __init__(self, place: Place, project: Project, *, trigger: str = "command") -> None:
+        """`trigger` says who asks for the run."""
+        self._place, self._project, self._trigger = place, project, trigger
+        self._early: Child | None = None
+
+    @property
+    def remembered(self) -> Mapping[str, Any]:
+        """What the settings said about recording when they could last be read."""
+        return states.load(self._place).setting
+
+    def begin(self, seconds: float) -> None:
+        """Work off what earlier runs have left, while the checks of this one run."""
+        if spool.pending(self._place) or states.load(self._place).notices:
+            self._early = Child(lambda say: self._work(say, seconds, None), seconds)
+
+    def keep(
+        self, report: Report, setting: Mapping[str, Any], *, complete: bool, seconds: float, secrets: frozenset[str]
+    ) -> list[str]:
+        """Record a run in that many seconds at the most; return what there is to say about that, a line each.
+
+        What fails changes nothing about the run.
+        """
+        until = time.monotonic() + seconds
+        lines = self._early.finish()[0] if self._early else []
+        kept = Kept(report, setting, complete, self._trigger, self._place.folder.name)
+        written = attempt(lambda: self._spool(kept))
+        if isinstance(written, Crash):
+            lines.append(f"the folder {self._place.folder} can't be written to: {written.text}")
+        fresh = kept if isinstance(written, Crash) else None
+        lines += self._load(fresh, until)
+        if LOADED not in lines:
+            waiting = len(spool.pending(self._place))
+            lines.append(
+                "this run could not be kept anywhere" if fresh else f"{waiting} runs wait to be loaded by a later one"
+            )
+        redactor = Redactor(secrets)
+        return [safe_text(line, redactor) for line in dict.fromkeys(lines) if line != LOADED]
+
+    def _load(self, fresh: Kept | None, until: float) -> list[str]:
+        """Load and tell in the back; return what that has to say."""
+        left = until - time.monotonic()
+        if left < LEAST:
+            return []
+        lines, ended = Child(lambda say: self._work(say, left, fresh), left).finish()
+        return lines if ended or LOADED in lines else [*lines, f"loading had not ended after {left:.1f} s"]
+
+    def _spool(self, kept: Kept) -> None:
+        """Make the run a file, and write what follows from it; OSError where the folder can't be written to."""
+        place = self._place
+        place.make()
+        with place.locked("state", LOCK) as ours:
+            if not ours:
+                raise OSError("another process holds its lock")
+            before = states.load(place)
+            run = kept.decided(before.memories)
+            spool.put(place, run)
+            notices = (*before.notices, *run.state["notices"])
+            states.save(
+                place,
+                replace(before, at=run.at, checks=run.state["checks"], notices=notices, setting=dict(kept.setting)),
+            )
+            last = {"report": run.report, "at": run.at, "every": kept.setting.get("every", 0)}
+            write_whole(place.last, json.dumps(last, allow_nan=False), 0o644)
+
+    def _work(self, say: Say, seconds: float, fresh: Kept | None) -> None:
+        """Load and tell, in a process or a thread of its own."""
+        until = time.monotonic() + seconds
+        record = import_module("health_cli.history.opening").open_record(self._project, self._place)
+        redactor = Redactor(record.source.secrets)
+        work = import_module("health_cli.history.working").work
+        work(self._place, record, until, lambda line: say(safe_text(line, redactor)), fresh)

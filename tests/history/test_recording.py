@@ -1,0 +1,328 @@
+"""Recording on all three databases: what gets in, exactly once, and what happens when it can't."""
+
+import json
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import HEALTH, Shop, ShopFactory, health
+from tests.history.rows import ask, migrate, rows
+from tests.servers import MariaDB, PostgreSQL
+
+BAD = ("-c", "host.load/load1=@0:")  # any load at all is critical
+
+
+def spool(shop: Shop) -> list[Path]:
+    return sorted((shop.state / "record").glob("shop.settings-*/spool/*.json"))
+
+
+@pytest.fixture
+def on_mariadb(mariadb: MariaDB, shop: ShopFactory) -> Iterator[Shop]:
+    name = f"record_{uuid.uuid4().hex[:8]}"
+    mariadb.sql(f"CREATE DATABASE {name}", f"GRANT ALL ON {name}.* TO app@'127.0.0.1'")
+    yield migrate(shop({"default": mariadb.settings(NAME=name)}))
+    mariadb.sql(f"DROP DATABASE {name}")
+
+
+@pytest.fixture
+def on_postgresql(postgresql: PostgreSQL, shop: ShopFactory) -> Iterator[Shop]:
+    name = f"record_{uuid.uuid4().hex[:8]}"
+    postgresql.sql(f"CREATE DATABASE {name} OWNER app")
+    yield migrate(shop({"default": postgresql.settings(NAME=name)}))
+    postgresql.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def on_sqlite(shop: ShopFactory) -> Shop:
+    return migrate(shop())
+
+
+@pytest.fixture(params=["mariadb", "postgresql", "sqlite"])
+def recording(request: pytest.FixtureRequest) -> Shop:
+    """A shop whose record is ready, on each database."""
+    made: Shop = request.getfixturevalue(f"on_{request.param}")
+    return made
+
+
+def test_a_run_its_metrics_and_its_alert_are_recorded(recording: Shop) -> None:
+    first = recording.json("host.load", "host.memory", options=["--record"])
+    assert (first.code, first.err) == (0, "")
+    bad = [recording.json("host.load", options=["--record", *BAD]) for _ in range(2)]
+    assert [(run.code, run.err) for run in bad] == [(2, "")] * 2
+    last = recording.json("host.load", options=["--record"])
+    assert (last.code, last.err, spool(recording)) == (0, "", [])
+
+    runs = rows(recording, "HealthRun", "uuid", "status", "host", "trigger")
+    assert [row[0] for row in runs] == [run.report["run"] for run in (first, *bad, last)]
+    assert [row[1] for row in runs] == ["healthy", "critical", "critical", "healthy"]
+    assert {tuple(row[2:]) for row in runs} == {(first.report["host"], "command")}
+
+    found = ask(recording, "show(list(HealthRun.objects.order_by('id').values_list('report', flat=True)))")
+    assert found[0] == first.report
+
+    metrics = rows(recording, "HealthMetric", "run_id", "check_name", "metric_name", "value", "unit", "status")
+    own = [row[1:] for row in metrics if row[0] == metrics[0][0] and row[2] != "duration"]
+    assert own == [
+        [check["name"], metric["name"], metric["value"], metric["unit"], metric["status"]]
+        for check in first.report["checks"]
+        for metric in check["metrics"]
+    ]
+    assert next(row[3] for row in metrics if row[2] == "duration") == first.report["checks"][0]["duration"]
+
+    alerts = rows(recording, "SystemAlert", "alert_type", "severity", "resolved", "count", "resolution", "open_key")
+    assert alerts == [["host.load", "critical", True, 2, "recovered", None]]
+    opened, resolved = rows(recording, "SystemAlert", "created_at", "resolved_at")[0]
+    times = rows(recording, "HealthRun", "started_at")
+    assert (opened, resolved) == (times[1][0], times[3][0])
+
+
+LOAD = """
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from health_cli.history.database import bounded
+from health_cli.history.loading import load
+from health_cli.history.spool import SpooledRun
+def run(number, status, alert):
+    metrics = [{"name": f"m{i}", "value": i, "unit": "B", "warning": "5", "critical": None, "min": 0, "max": None,
+                "status": "healthy", "reason": None} for i in range(9)]
+    names = [f"own.check:{i}" for i in range(20)]
+    checks = [{"name": name, "status": status, "duration": .1, "metrics": metrics} for name in names]
+    open_alert = dict(since=1.0, severity="warning", worst="warning", runs=number, status="warning", summary="s",
+                      message="m", hint="h", flapping=False) if alert else None
+    memory = dict(status=status, since=1.0, bad=1, good=0, recent="b", alert=open_alert)
+    report = {"host": "web1", "duration": 1.0, "status": status, "checks": checks}
+    return SpooledRun(f"00000000-0000-0000-0000-{number:012d}", 1.7e9 + number, "command", report,
+                      {"checks": dict.fromkeys(names, memory), "notices": []}, {})
+"""
+
+
+def test_two_hundred_metrics_take_five_queries_at_the_most(recording: Shop) -> None:
+    code = (
+        LOAD
+        + """
+counts = []
+with bounded("default", 5) as link:
+    for number, (status, alert) in enumerate([("healthy", 0), ("warning", 1), ("warning", 1), ("healthy", 0)]):
+        with CaptureQueriesContext(link) as queries:
+            assert load(run(number, status, alert), "default")
+        words = [q["sql"].split()[0] for q in queries]
+        counts.append([word for word in words if word not in ("BEGIN", "COMMIT", "BEGIN;")])
+show([counts, HealthMetric.objects.count(), list(SystemAlert.objects.order_by().values_list("count", "resolved").distinct())])
+"""
+    )
+    counts, metrics, alerts = ask(recording, code)
+    assert metrics == 4 * 200
+    assert max(len(words) for words in counts) <= 5, counts
+    assert alerts == [[2, True]]
+
+
+def test_a_run_is_loaded_once_however_often_it_comes(recording: Shop) -> None:
+    code = (
+        LOAD
+        + """
+with bounded("default", 5):
+    answers = [load(run(1, "healthy", 0), "default") for _ in range(3)]
+show([answers, HealthRun.objects.count(), HealthMetric.objects.count()])
+"""
+    )
+    assert ask(recording, code) == [[True, False, False], 1, 200]
+
+
+def test_runs_at_the_same_time_are_all_recorded_once(recording: Shop) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        runs = list(pool.map(lambda _: recording.json("host.load", options=["--record", "-t", "20"]), range(8)))
+    assert recording.json("host.load", options=["--record"]).err == ""
+    assert {run.code for run in runs} == {0}
+    recorded = [row[0] for row in rows(recording, "HealthRun", "uuid")]
+    assert len(recorded) == 9
+    assert {run.report["run"] for run in runs} < set(recorded)
+
+
+def test_five_hundred_runs_wait_and_are_loaded_oldest_first(recording: Shop) -> None:
+    recording.json("host.load", options=["--record"])
+    folder = next((recording.state / "record").glob("shop.settings-*"))
+    code = (
+        LOAD
+        + f"""
+from pathlib import Path
+from health_cli.history.place import Place
+from health_cli.history.spool import put
+for number in range(500):
+    put(Place(Path({str(folder)!r})), run(number, "healthy", 0))
+show(0)
+"""
+    )
+    ask(recording, code)
+    assert len(spool(recording)) == 500
+    began = time.monotonic()
+    for _ in range(12):
+        run = recording.json("host.load", options=["--record", "-t", "3"])
+        assert run.seconds < 3.3
+        if not spool(recording):
+            break
+    assert spool(recording) == [], f"after {time.monotonic() - began} s"
+    old = ask(
+        recording,
+        "show([str(u) for u in HealthRun.objects.filter(host='web1').order_by('id').values_list('uuid', flat=True)])",
+    )
+    assert old == [f"00000000-0000-0000-0000-{number:012d}" for number in range(500)]
+
+
+def test_the_verdict_is_what_it_is_without_tables(shop: ShopFactory) -> None:
+    place = shop()
+    run = place.json("host.load", options=["--record"])
+    assert run.code == 0
+    assert "manage.py migrate health_cli" in run.err
+    assert "1 runs wait" in run.err
+    assert len(spool(place)) == 1
+    migrate(place)
+    assert place.json("host.load", options=["--record"]).err == ""
+    assert len(rows(place, "HealthRun", "uuid")) == 2
+
+
+def test_nagios_gets_what_went_wrong_as_a_line_of_long_output(shop: ShopFactory) -> None:
+    run = shop().health("run", "host.load", "--record", "-f", "nagios")
+    assert (run.code, run.err) == (0, "")
+    first, *others = run.out.splitlines()
+    assert first.startswith("HEALTH OK - ")
+    assert all(line.startswith("[RECORD] ") for line in others)
+    assert "|" not in "".join(others)
+
+
+def test_the_setting_records_and_an_option_overrides_it(shop: ShopFactory) -> None:
+    place = migrate(shop(setting={"RECORD": True}))
+    place.json("host.load")
+    place.json("host.load", options=["--no-record"])
+    assert len(rows(place, "HealthRun", "uuid")) == 1
+
+
+def test_a_run_is_recorded_when_the_settings_break(shop: ShopFactory) -> None:
+    place = migrate(shop(setting={"RECORD": True}))
+    place.json("host.load")
+    broken = place.json("host.load", env={"SHOP_HEALTH_CLI": "{"})
+    assert broken.code == 3
+    assert len(spool(place)) == 1
+    place.json("host.load")
+    assert [row[0] for row in rows(place, "HealthRun", "status")] == ["healthy", "unknown", "healthy"]
+
+
+@pytest.mark.parametrize("how", ["freeze", "kill"])
+def test_a_database_that_fails_keeps_nobody_waiting_and_loses_nothing(tmp_path: Path, how: str) -> None:
+    server = MariaDB(tmp_path / "mariadb").start()
+    try:
+        place = migrate(Shop(tmp_path, {"default": server.settings()}, {}, {"RECORD": True, "TIMEOUT": 6}))
+        assert place.json().err == ""
+        getattr(server, how)()
+        bad = [place.json("database", "host.load") for _ in range(2)]
+        for run in bad:
+            assert run.code == 2
+            assert run.seconds < 6.3
+            assert "wait to be loaded" in run.err
+        assert len(spool(place)) == 2
+        server.thaw() if how == "freeze" else server.start()
+        assert place.json("database", "host.load").err == ""
+        assert [row[0] for row in rows(place, "HealthRun", "status")][1:3] == ["critical"] * 2
+        assert rows(place, "SystemAlert", "alert_type", "count", "resolved") == [["database:default", 2, True]]
+    finally:
+        server.thaw()
+        server.stop()
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "binary", "empty", "older version"])
+def test_a_damaged_file_is_moved_aside_and_named(shop: ShopFactory, damage: str) -> None:
+    place = shop()
+    for _ in range(2):
+        place.json("host.load", options=["--record"])
+    bad, good = spool(place)
+    text = bad.read_bytes()
+    bad.write_bytes({
+        "cut": text[:-200], "changed": text.replace(b"healthy", b"HEALTHY"), "binary": b"\xff\x00" * 99, "empty": b"",
+        "older version": text.replace(b"health-cli-run/1", b"health-cli-run/0"),
+    }[damage])  # fmt: skip
+    migrate(place)
+    run = place.json("host.load", options=["--record"])
+    assert run.code == 0
+    assert f"damaged/{bad.name}" in run.err
+    assert (bad.parent.parent / "damaged" / bad.name).exists()
+    assert len(rows(place, "HealthRun", "uuid")) == 2
+
+
+def test_where_no_file_can_be_written_the_run_is_loaded_straight(shop: ShopFactory) -> None:
+    place = migrate(shop())
+    (place.state / "file").touch()
+    nowhere = {"HEALTH_STATE_DIR": str(place.state / "file" / "record")}
+    for _ in range(2):
+        run = place.json("host.load", options=["--record", *BAD], env=nowhere)
+        assert run.code == 2
+        assert "can't be written to" in run.err
+    assert rows(place, "SystemAlert", "count", "resolved") == [[2, False]]
+    place.json("host.load", options=["--record"], env=nowhere)
+    assert rows(place, "SystemAlert", "count", "resolved") == [[2, True]]
+    assert len(rows(place, "HealthRun", "uuid")) == 3
+
+
+def test_what_can_be_kept_nowhere_is_said(shop: ShopFactory) -> None:
+    place = shop()
+    (place.state / "file").touch()
+    run = place.json("host.load", options=["--record"], env={"HEALTH_STATE_DIR": str(place.state / "file" / "record")})
+    assert run.code == 0
+    assert "could not be kept anywhere" in run.err
+
+
+def test_a_full_disk_loses_no_run_that_the_database_takes(shop: ShopFactory, tmp_path: Path) -> None:
+    place = migrate(shop())
+    full = tmp_path / "full"
+    full.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", full], check=True)
+    try:
+        (full / "ballast").write_bytes(b"x" * 61_440)
+        run = place.json("host.load", options=["--record"], env={"HEALTH_STATE_DIR": str(full)})
+        assert run.code == 0
+        assert "No space left on device" in run.err
+        assert len(rows(place, "HealthRun", "uuid")) == 1
+        (full / "ballast").unlink()
+        assert place.json("host.load", options=["--record"], env={"HEALTH_STATE_DIR": str(full)}).err == ""
+        assert len(rows(place, "HealthRun", "uuid")) == 2
+    finally:
+        subprocess.run(["umount", full], check=True)
+
+
+def test_without_a_project_the_record_is_a_file_that_two_may_make_at_once(tmp_path: Path) -> None:
+    env = {"HEALTH_STATE_DIR": str(tmp_path / "state")}
+    words = [HEALTH, "run", "host.load", "--record", "-f", "json"]
+    both = [
+        subprocess.Popen(words, env={**env, "PATH": "/usr/bin"}, cwd=tmp_path, stdout=-1, stderr=-1) for _ in range(4)
+    ]
+    for run in both:
+        assert run.communicate()[1] == b""
+    database = tmp_path / "state" / "host" / "record.sqlite3"
+    assert database.stat().st_mode & 0o777 == 0o600
+    last = health("last", "-f", "json", env=env, cwd=tmp_path)
+    assert last.report["checks"][0]["name"] == "host.load"
+    assert json.loads(health("last", "-f", "json", env=env, cwd=tmp_path).out)["age"] >= 0
+
+
+@pytest.mark.parametrize(("how", "code"), [("run", 0), ("skip", 3), ("wait", 0)])
+def test_two_at_once(shop: ShopFactory, how: str, code: int) -> None:
+    place = migrate(shop(setting={"PLUGINS": []}))
+    words = [HEALTH, "run", "host.cpu", "--record", "--settings", "shop.settings"]
+    from tests.brokers import SHOP
+
+    first = subprocess.Popen(
+        [*words, "--chdir", str(SHOP)], env={**place.env, "PATH": "/usr/bin"}, stdout=subprocess.DEVNULL
+    )
+    try:
+        lock = place.state / "record"
+        until = time.monotonic() + 5
+        while not list(lock.glob("*/run.lock")) and time.monotonic() < until:
+            time.sleep(0.002)
+        second = place.json("host.load", options=["--on-overlap", how, "--record"])
+    finally:
+        assert first.wait(20) == 0
+    assert second.code == code
+    assert ("is under way on this host (process " in second.out) is (how == "skip")
