@@ -1,6 +1,7 @@
 """Mail: a notice as a plain message, through whatever backend the project's settings name."""
 
 import re
+import smtplib
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -12,7 +13,7 @@ from health_cli.config.django_source import read
 from health_cli.core.excerpt import MAX_TEXT, cut
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.redaction import Redactor
-from health_cli.history.channels.error import ChannelError, reason_of
+from health_cli.history.channels.error import CLOSED, NO_ANSWER, ChannelError, Reasons, reason_of
 from health_cli.history.channels.message import Notice, body, subject
 
 
@@ -70,9 +71,33 @@ def _server(mailer: Any) -> str:
 
 def _reason(crash: Crash, mailer: Any) -> str:
     """Return why it failed; what a backend says in its own words is told where the secrets to mask are known."""
-    text, known = reason_of(crash.error), attempt(lambda: read("settings").secrets)
+    text, known = reason_of(crash.error, _SMTP), attempt(lambda: read("settings").secrets)
     secrets = {str(getattr(mailer, "password", None) or "")}
     if not isinstance(known, Crash):
         secrets |= known
         text = f"{text}: {crash.text}" if text == crash.name else text
     return Redactor(secrets).text(cut(text, MAX_TEXT))
+
+
+def _reply(code: int, text: bytes | str) -> str:
+    """Return what a mail server said: the one thing that helps. It may quote the password, to be masked."""
+    words = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+    return f"the server said {code} {' '.join(words.split())}".rstrip()
+
+
+def _refusals(error: smtplib.SMTPRecipientsRefused) -> str:
+    return "; ".join(sorted({_reply(*reply) for reply in error.recipients.values()}))
+
+
+def _disconnected(error: smtplib.SMTPServerDisconnected) -> str:
+    """Tell the two apart of which smtplib makes one."""
+    return NO_ANSWER if isinstance(error.__context__, TimeoutError) else CLOSED
+
+
+_LOGIN = "user and password were not accepted"
+_SMTP: Reasons = (
+    (smtplib.SMTPServerDisconnected, _disconnected),
+    (smtplib.SMTPRecipientsRefused, _refusals),
+    (smtplib.SMTPAuthenticationError, lambda error: f"{_LOGIN}: {_reply(error.smtp_code, error.smtp_error)}"),
+    (smtplib.SMTPResponseException, lambda error: _reply(error.smtp_code, error.smtp_error)),
+)

@@ -9,6 +9,7 @@ import json
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from http.client import responses
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
@@ -23,7 +24,7 @@ from urllib.request import (
 )
 
 from health_cli import __version__
-from health_cli.history.channels.error import ChannelError, reason_of, status_phrase
+from health_cli.history.channels.error import ChannelError, reason_of
 from health_cli.history.channels.message import Notice, payload
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 what the standard puts before a secret in base64
@@ -73,7 +74,7 @@ def _post(url: str, headers: dict[str, str], content: bytes, timeout: float) -> 
         _opener().open(request, timeout=timeout).close()
     except HTTPError as error:
         error.close()
-        raise ChannelError(f"it answered {status_phrase(error.code)}{_redirect(error.code)}") from None
+        raise ChannelError(f"it answered {_status(error.code)}") from None
     except URLError as error:
         cause = error.reason if isinstance(error.reason, BaseException) else error
         raise ChannelError(reason_of(cause)) from None
@@ -87,5 +88,7 @@ def _opener() -> OpenerDirector:
     return opener
 
 
-def _redirect(code: int) -> str:
-    return ": redirects are not followed, so name the address where it leads" if 300 <= code < 400 else ""
+def _status(code: int) -> str:
+    """Return a status with its words: ours, since a server's may say anything."""
+    words = f"{code} {responses.get(code, '')}".rstrip()
+    return f"{words}: redirects are not followed, so name the address where they lead" if 300 <= code < 400 else words
