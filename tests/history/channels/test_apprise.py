@@ -67,14 +67,14 @@ def test_a_frozen_server_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> 
     with frozen() as port:
         began = time.monotonic()
         fails(channel(port), caplog, timeout=1)
-        assert time.monotonic() - began < 1.3
+        assert time.monotonic() - began < 2
 
 
 def test_a_server_that_drips_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
     with http(drips) as hooks:
         began = time.monotonic()
         assert fails(channel(hooks.port), caplog, timeout=1) == "no answer in time"
-        assert time.monotonic() - began < 1.3
+        assert time.monotonic() - began < 2
 
 
 def test_the_extra_is_named_where_the_library_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

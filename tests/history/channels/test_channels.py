@@ -85,7 +85,7 @@ def test_a_channel_that_never_ends_is_left_alone_and_not_joined_by_a_second_atte
         began = time.monotonic()
         with pytest.raises(ChannelError, match="no answer in time"):
             send(notice(), channel, timeout=0.5)
-        assert time.monotonic() - began < 0.8
+        assert time.monotonic() - began < 1.5
         with pytest.raises(ChannelError, match="the last attempt has not ended yet"):
             send(notice(), channel, timeout=0.5)
         assert len(hooks.requests) == 1
@@ -98,4 +98,4 @@ def test_a_channels_own_timeout_is_kept_where_it_is_less() -> None:
         began = time.monotonic()
         with pytest.raises(ChannelError, match="no answer in time"):
             send(notice(), {"webhook": f"http://127.0.0.1:{hooks.port}/", "timeout": 0.3}, timeout=10)
-        assert time.monotonic() - began < 0.6
+        assert time.monotonic() - began < 1.5

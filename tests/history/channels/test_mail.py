@@ -116,7 +116,7 @@ def test_a_frozen_server_is_not_waited_for(project: Project, own: float | None) 
         project(port, timeout=own)
         began = time.monotonic()
         assert fails(timeout=1) == f"127.0.0.1:{port}: no answer in time"
-        assert time.monotonic() - began < (0.7 if own == 0.2 else 1.3)
+        assert time.monotonic() - began < (0.85 if own == 0.2 else 2)
 
 
 def test_a_server_that_drips_is_not_waited_for(project: Project) -> None:
@@ -124,7 +124,7 @@ def test_a_server_that_drips_is_not_waited_for(project: Project) -> None:
         project(port)
         began = time.monotonic()
         assert fails(timeout=1).endswith("no answer in time")
-        assert time.monotonic() - began < 1.3
+        assert time.monotonic() - began < 2
 
 
 def test_a_password_that_is_not_accepted_is_not_shown(project: Project) -> None:

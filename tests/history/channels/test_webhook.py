@@ -102,7 +102,7 @@ def test_a_redirect_is_not_followed(status: int, caplog: pytest.LogCaptureFixtur
         assert (len(hooks.requests), other.requests) == (1, [])
 
 
-@pytest.mark.parametrize(("answer", "longest"), [(drips, 1.3), (is_silent, 1.3)])
+@pytest.mark.parametrize(("answer", "longest"), [(drips, 2), (is_silent, 2)])
 def test_a_slow_server_is_not_waited_for(
     answer: Callable[[BaseHTTPRequestHandler], None], longest: float, caplog: pytest.LogCaptureFixture
 ) -> None:
