@@ -6,7 +6,7 @@ A check that was skipped because another one is down brings no news of its own.
 A check that turns again and again flaps. That is told by Nagios' rule: of the last 21 runs the changes between good
 and bad are counted, the newest weighs 1.2 and the oldest 0.8; at 20 % of what is possible the check starts to flap,
 below 5 % it has stopped (Nagios Core, "Detection and Handling of State Flapping", and the thresholds of its sample
-configuration). While a check flaps its alert is held: nothing more is told until it stops.
+configuration). While a check flaps its alert is held: nothing more is told until it stops, and then how it ended.
 """
 
 import itertools
@@ -140,6 +140,8 @@ def _next(old: Memory, result: Result, at: float, rules: Rules) -> tuple[Memory,
         held_alert = alert or _opened(result, at)
         return new._replace(alert=held_alert._replace(flapping=True)), "" if held else "flapping", ""
     alert = alert._replace(flapping=False) if alert else None
+    if bad and held:
+        return new._replace(alert=alert), "opened", ""
     if bad:
         return _bad(new._replace(alert=alert), old.alert, result, at, rules)
     if not alert or new.good < rules.good_runs(result.name):

@@ -87,16 +87,18 @@ from django.test.utils import CaptureQueriesContext
 from health_cli.history.database import bounded
 from health_cli.history.loading import load
 from health_cli.history.spool import SpooledRun
-def run(number, status, alert):
+import time
+NOW = time.time() - 1000
+def run(number, status, alert, checks=20):
     metrics = [{"name": f"m{i}", "value": i, "unit": "B", "warning": "5", "critical": None, "min": 0, "max": None,
                 "status": "healthy", "reason": None} for i in range(9)]
-    names = [f"own.check:{i}" for i in range(20)]
+    names = [f"own.check:{i}" for i in range(checks)]
     checks = [{"name": name, "status": status, "duration": .1, "metrics": metrics} for name in names]
     open_alert = dict(since=1.0, severity="warning", worst="warning", runs=number, status="warning", summary="s",
                       message="m", hint="h", flapping=False) if alert else None
     memory = dict(status=status, since=1.0, bad=1, good=0, recent="b", alert=open_alert)
     report = {"host": "web1", "duration": 1.0, "status": status, "checks": checks}
-    return SpooledRun(f"00000000-0000-0000-0000-{number:012d}", 1.7e9 + number, "command", report,
+    return SpooledRun(f"00000000-0000-0000-0000-{number:012d}", NOW + number, "command", report,
                       {"checks": dict.fromkeys(names, memory), "notices": []}, {})
 """
 
@@ -112,7 +114,8 @@ with bounded("default", 5) as link:
             assert load(run(number, status, alert), "default")
         words = [q["sql"].split()[0] for q in queries]
         counts.append([word for word in words if word not in ("BEGIN", "COMMIT", "BEGIN;")])
-show([counts, HealthMetric.objects.count(), list(SystemAlert.objects.order_by().values_list("count", "resolved").distinct())])
+alerts = SystemAlert.objects.order_by().values_list("count", "resolved").distinct()
+show([counts, HealthMetric.objects.count(), list(alerts)])
 """
     )
     counts, metrics, alerts = ask(recording, code)
@@ -153,7 +156,7 @@ from pathlib import Path
 from health_cli.history.place import Place
 from health_cli.history.spool import put
 for number in range(500):
-    put(Place(Path({str(folder)!r})), run(number, "healthy", 0))
+    put(Place(Path({str(folder)!r})), run(number, "healthy", 0, 3))
 show(0)
 """
     )
@@ -238,7 +241,7 @@ def test_a_damaged_file_is_moved_aside_and_named(shop: ShopFactory, damage: str)
     place = shop()
     for _ in range(2):
         place.json("host.load", options=["--record"])
-    bad, good = spool(place)
+    bad, _good = spool(place)
     text = bad.read_bytes()
     bad.write_bytes({
         "cut": text[:-200], "changed": text.replace(b"healthy", b"HEALTHY"), "binary": b"\xff\x00" * 99, "empty": b"",
