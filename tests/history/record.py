@@ -1,0 +1,62 @@
+"""Fills the record of the example project, through a script that runs in it."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tests.conftest import Shop
+
+_FILL = """
+import json, sys, uuid
+from health_cli.history.database import moment
+from health_cli.models import HealthHour, HealthMetric, HealthRun
+alias = sys.argv[1] if len(sys.argv) > 1 else "default"
+for batch in json.load(sys.stdin):
+    host, name, unit, extra = batch["host"], batch["name"], batch["unit"], batch["extra"]
+    check, _, metric = name.rpartition("/")
+    series = {"host": host, "check_name": check, "metric_name": metric, "unit": unit, "status": "healthy"}
+    run = HealthRun.objects.using(alias).create(
+        uuid=uuid.uuid4(), host=host, started_at=moment(0), duration=1, status="healthy", trigger="command", report={}
+    )
+    HealthMetric.objects.using(alias).bulk_create(
+        (HealthMetric(run=run, value=value, metric_value=extra, timestamp=moment(seconds), **series)
+         for seconds, value in batch["runs"]), batch_size=1000,
+    )
+    HealthHour.objects.using(alias).bulk_create(
+        HealthHour(hour=moment(seconds), minimum=low, mean=mean, maximum=high, count=count, **series)
+        for seconds, low, mean, high, count in batch["hours"]
+    )
+"""
+
+
+def batch(
+    name: str,
+    runs: Sequence[tuple[float, float | None]] = (),
+    *,
+    host: str = "web1",
+    unit: str = "",
+    hours: Sequence[tuple[float, float | None, float | None, float | None, int]] = (),
+    **extra: Any,
+) -> dict[str, Any]:
+    """Return what is to be recorded of one metric."""
+    return {"host": host, "name": name, "unit": unit, "extra": extra, "runs": list(runs), "hours": list(hours)}
+
+
+def run_in(project: Shop, code: str, given: str = "") -> Any:
+    """Run Python in the project; return what it printed as JSON."""
+    run = project.manage("shell", "--no-imports", "-c", code, input=given)
+    assert run.code == 0, run.err
+    return json.loads(run.out) if run.out.strip() else None
+
+
+def migrate(project: Shop, alias: str = "default") -> Shop:
+    """Make the tables."""
+    done = project.manage("migrate", "--verbosity", "0", "--database", alias)
+    assert done.code == 0, done.err
+    return project
+
+
+def fill(project: Shop, *batches: dict[str, Any], alias: str = "default") -> Shop:
+    """Record numbers."""
+    run_in(project, _FILL.replace('sys.argv[1] if len(sys.argv) > 1 else "default"', repr(alias)), json.dumps(batches))
+    return project
