@@ -73,6 +73,8 @@ def _bad_usage(message: str, hint: str, argv: Sequence[str], around: Surrounding
     name = asked(argv, "f", "format") or os.environ.get("HEALTH_FORMAT", "")
     output = "" if {"list", "explain"} & set(argv[:1]) else asked(argv, "o", "output")
     output = "" if output == "-" else output
+    if argv[:1] == ["history"]:  # its formats hold numbers, and there are none
+        name = output = ""
     if name in {"", "table"} and not output:
         write(around.err, f"Error: {message}\n{hint}\n")
         return USAGE

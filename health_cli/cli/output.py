@@ -7,6 +7,7 @@ import os
 import select
 import sys
 import time
+from collections.abc import Iterable
 from typing import TextIO
 
 PATIENCE = 0.2  # seconds to wait, at the least, for a reader whose pipe is full
@@ -26,27 +27,27 @@ def keep_open() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
-def write(stream: TextIO | None, text: str, patience: float = PATIENCE) -> None:
-    """Write text to a stream. A reader that went away is no error.
+def write(stream: TextIO | None, text: str, patience: float = PATIENCE) -> bool:
+    """Write text to a stream. A reader that went away is no error; False where nobody is there to read more.
 
     Undelivered where the disk is full, or a reader takes nothing for longer than `patience` seconds in all.
     """
     if stream is None:
-        return
+        return False
     try:
         stream.flush()
         fd = stream.fileno()
     except (io.UnsupportedOperation, AttributeError):  # a StringIO, as tests and call_command use
         stream.write(text)
-        return
+        return True
     except (OSError, ValueError):  # closed, by us or by whoever started us
-        return
+        return False
     encoding = stream.encoding or "utf-8"
-    _write_bytes(fd, text.encode(encoding, errors="backslashreplace"), time.monotonic() + patience)
+    return _write_bytes(fd, text.encode(encoding, errors="backslashreplace"), time.monotonic() + patience)
 
 
-def _write_bytes(fd: int, data: bytes, until: float) -> None:
-    """Write in pieces that never block, and give up on a pipe that stays full."""
+def _write_bytes(fd: int, data: bytes, until: float) -> bool:
+    """Write in pieces that never block, and give up on a pipe that stays full; False where its reader went away."""
     poller = select.poll()
     try:
         poller.register(fd, select.POLLOUT)
@@ -55,30 +56,32 @@ def _write_bytes(fd: int, data: bytes, until: float) -> None:
             if not ready:
                 raise Undelivered(errno.EAGAIN, "standard output can't be written: nobody reads it")
             if ready[0][1] & select.POLLNVAL:
-                return
+                return False
             data = data[os.write(fd, data[:PIPE_BUF]) :]
     except BrokenPipeError:
-        return
+        return False
     except Undelivered:
         raise
     except OSError as error:
         raise Undelivered(error.errno, f"standard output can't be written: {error.strerror}") from error
+    return True
 
 
-def write_file(path: str, text: str) -> None:
+def write_file(path: str, text: str | Iterable[str]) -> None:
     """Write a file that is whole or not there: a temporary name beside it, fsync, rename. Mode 0644.
 
-    A link is followed; what is no regular file, such as /dev/null, is written to as it is. OSError where
-    the folder is missing, read-only or full.
+    The text may come in pieces, which are never held together. A link is followed; what is no regular file, such
+    as /dev/null, is written to as it is. OSError where the folder is missing, read-only or full.
     """
+    pieces = [text] if isinstance(text, str) else text
     if os.path.exists(path) and not os.path.isfile(path):
-        _write_special(path, text)
+        _write_special(path, pieces)
         return
     path = os.path.realpath(path)
     temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.urandom(8).hex()}")
     try:
-        with open(temporary, "x", encoding="utf-8") as file:
-            file.write(text)
+        with open(temporary, "x", encoding="utf-8", newline="") as file:
+            file.writelines(pieces)
             file.flush()
             os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
@@ -100,11 +103,13 @@ def terminal_width() -> int:
         return 80
 
 
-def _write_special(path: str, text: str) -> None:
+def _write_special(path: str, pieces: Iterable[str]) -> None:
     """Write to a device or a pipe, which must never keep us waiting."""
     fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
     try:
-        _write_bytes(fd, text.encode(), time.monotonic() + PATIENCE)
+        for piece in pieces:
+            if not _write_bytes(fd, piece.encode(), time.monotonic() + PATIENCE):
+                return
     finally:
         os.close(fd)
 
