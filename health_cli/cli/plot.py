@@ -203,8 +203,10 @@ def _times(columns: Columns, look: Look) -> Iterator[str]:
     """Yield the axis of time and its labels, in the project's time zone."""
     width = columns.width // DOTS
     span = columns.until - columns.since
-    step = next((s for s in _STEPS if span / s.total_seconds() * 9 <= width), _STEPS[-1] * 4)
-    shape = "%H:%M" if span <= 2 * 86_400 else "%d %b" if span <= 300 * 86_400 else "%b %Y"
+    day, month = timedelta(days=1), timedelta(days=28)
+    shape, least = ("%H:%M", _STEPS[0]) if span <= 2 * 86_400 else ("%d %b", day)
+    shape, least = (shape, least) if span <= 300 * 86_400 else ("%b %Y", month)
+    step = next((s for s in _STEPS if s >= least and span / s.total_seconds() * 8 <= width), _STEPS[-1] * 4)
     axis, labels = ["-"] * width, [" "] * (width + 8)
     free = 0
     for time in _ticks(columns.since, columns.until, step):
