@@ -20,6 +20,8 @@ from health_cli.history.database import ANSWER, moment, seconds_of
 from health_cli.history.opening import Record
 
 PAGE = 2_000  # rows of a query: a page of a metric takes a server milliseconds, and us half a megabyte
+WINDOW = timedelta(days=1)  # of time in the first query; those that follow fit what was found
+SHORTEST = timedelta(seconds=1)
 DURATION = "duration"
 MOST = 500  # names in a list: nobody reads more
 
@@ -119,14 +121,15 @@ class Reader:
         begin, end = moment(since), moment(until)
         first = runs.filter(timestamp__gte=begin, timestamp__lte=end).order_by("timestamp")
         oldest = first.values_list("timestamp", flat=True).first()
-        before = _hour_of(oldest) if oldest else end + timedelta(microseconds=1)
-        hours = hours.filter(hour__lt=before)
+        hours = hours.filter(hour__lt=_hour_of(oldest)) if oldest else hours
         of_hour = ("mean", "minimum", "maximum", "count", "status")
-        for time, _, mean, low, high, values, status in _pages(hours.order_by("hour"), "hour", begin, page, of_hour):
+        for time, _, mean, low, high, values, status in _pages(
+            hours.order_by("hour"), "hour", (begin, end), page, of_hour
+        ):
             yield Row(seconds_of(time), mean, low, high, values, status, True)
         if oldest:
-            runs = runs.filter(timestamp__lte=end).order_by("timestamp", "id")
-            for time, _, value, status in _pages(runs, "timestamp", oldest, page, ("value", "status")):
+            runs = runs.order_by("timestamp", "id")
+            for time, _, value, status in _pages(runs, "timestamp", (oldest, end), page, ("value", "status")):
                 yield Row(seconds_of(time), value, value, value, 0 if value is None else 1, status, False)
 
     def latest(self, series: Series) -> Latest | None:
@@ -174,21 +177,30 @@ def _hour_of(time: datetime) -> datetime:
 
 
 def _pages(
-    rows: QuerySet[Any], time: str, begin: datetime, size: int, columns: tuple[str, ...]
+    rows: QuerySet[Any], time: str, between: tuple[datetime, datetime], size: int, columns: tuple[str, ...]
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield (time, id, *columns) from `begin` on, a query a page; each begins behind the last row of the one before.
+    """Yield (time, id, *columns), a query a page; each begins behind the last row of the one before.
 
-    `rows` are ordered by time and id, or by the hour alone, of which there is one: MariaDB would sort them. The time
-    alone bounds the index; the id then leaves out what was read at that very time.
+    `rows` are ordered by time and id, or by the hour alone, of which there is one: MariaDB would sort them. Each query
+    has a near end too, nearer where rows are dense: with a far one MariaDB reads the series from its beginning, every
+    time, and a year takes seventy seconds instead of ten.
     """
-    rows = rows.values_list(time, "id", *columns)
-    page = list(rows.filter(**{f"{time}__gte": begin})[:size])
-    while page:
+    begin, end = between
+    rows, window = rows.values_list(time, "id", *columns), WINDOW
+    rest = rows.filter(**{f"{time}__gte": begin})
+    while begin <= end:
+        near = min(begin + window, end)
+        page = list(rest.filter(**{f"{time}__lte": near})[:size])
         yield from page
-        if len(page) < size:
+        if len(page) == size:
+            window = max(2 * (page[-1][0] - begin), SHORTEST)
+            begin, number = page[-1][:2]
+            rest = rows.filter(**{f"{time}__gte": begin}).exclude(**{time: begin, "id__lte": number})
+        elif near == end:
             return
-        last, number = page[-1][:2]
-        page = list(rows.filter(**{f"{time}__gte": last}).exclude(**{time: last, "id__lte": number})[:size])
+        else:
+            begin, rest = near, rows.filter(**{f"{time}__gt": near})
+            window = window * 2 if len(page) < size / 2 else window
 
 
 def _distinct(rows: QuerySet[Any], column: str) -> Iterator[str]:
