@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import types
 from ast import literal_eval
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ from health_cli.core.kind import Kind
 from health_cli.core.result import Result
 from health_cli.core.units import SUFFIXES
 from health_cli.formatters import BUILT_IN
+from tests.conftest import Shop
+from tests.history.record import batch, fill
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -313,7 +316,7 @@ def test_the_changelog_has_this_version_on_top() -> None:
 
 def samples() -> Iterator[tuple[str, str]]:
     """Yield (command line, first line of its output) of each console block that needs nothing but the shop."""
-    for name in ("README.md", "docs/commands.md"):
+    for name in ("README.md", "docs/commands.md", "docs/record.md"):
         for block in blocks(name, "console"):
             line, _, output = block.partition("\n")
             if line.startswith("$ health") and not set(line) & set("|;>"):
@@ -322,10 +325,13 @@ def samples() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def shop_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the environment of a shop with a database of its own."""
-    env = {**os.environ, "SHOP_STATE": str(tmp_path_factory.mktemp("shop")), "COLUMNS": "80"}
+    """Return the environment of a shop with a database of its own, in which web1 has recorded an hour."""
+    state = tmp_path_factory.mktemp("shop")
+    env = {**os.environ, "SHOP_STATE": str(state), "COLUMNS": "80"}
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     subprocess.run(migrate, cwd=SHOP, env=env, check=True)
+    recorded = [(time.time() - 60 * i, 40.0 + i % 5) for i in range(60)]
+    fill(Shop(state, {}, {}, {}), batch("host.memory/used_percent", recorded, unit="%", warning="90", critical="95"))
     return env
 
 
