@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -152,12 +153,14 @@ def memcached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memcached]:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
-    """A PostgreSQL that all tests share. Its folder must be open to the user that it runs as."""
-    folder = tmp_path_factory.mktemp("postgresql")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(parent.stat().st_mode | 0o055)
-    yield from serve(PostgreSQL(folder))
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL that all tests share.
+
+    Its folder must be open to the user that it runs as; each session of pytest closes the one that is above them all.
+    """
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
+        Path(folder).chmod(0o755)
+        yield from serve(PostgreSQL(Path(folder) / "server"))
 
 
 @pytest.fixture(scope="session")

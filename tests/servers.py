@@ -221,7 +221,7 @@ class MariaDB(Server):
     def command(self) -> Sequence[str]:
         return [
             program("mariadbd", "mariadb-server"), "--no-defaults", f"--datadir={self.folder / 'data'}",
-            f"--socket={self.socket}", f"--port={self.port}", "--bind-address=127.0.0.1",
+            f"--socket={self.socket}", f"--port={self.port}", "--bind-address=127.0.0.1", f"--tmpdir={self.folder}",
             "--innodb-buffer-pool-size=24M", "--innodb-log-file-size=8M", "--skip-name-resolve", "--skip-log-bin",
             *(["--user=root"] if os.getuid() == 0 else []), *self.options,
         ]  # fmt: skip

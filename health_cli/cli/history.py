@@ -8,12 +8,12 @@ from typing import Any, TextIO
 
 import click
 
+from health_cli.cli.delivery import wants_color
 from health_cli.cli.export import EXPORTS, Head
 from health_cli.cli.failure import plain
 from health_cli.cli.moments import Moment, seconds_since_epoch
 from health_cli.cli.options import django_options, project_options
 from health_cli.cli.output import is_terminal, terminal_width, write, write_file
-from health_cli.cli.run import wants_color
 from health_cli.cli.surroundings import Surroundings
 from health_cli.config.source import environment_secrets
 from health_cli.core.errors import ConfigError
@@ -21,6 +21,7 @@ from health_cli.core.registry import nearest
 from health_cli.core.threshold import Threshold
 from health_cli.core.units import humanize
 from health_cli.history.opening import open_record
+from health_cli.history.place import Place, Project
 from health_cli.history.trends import WEEK, Change, Point, Trends, fills, medians, sentence, trends
 
 SHOWN = 20  # names in a message
@@ -81,7 +82,8 @@ def _deliver(around: Surroundings, output: str | None, texts: Iterable[str]) -> 
 
 def pieces(around: Surroundings, values: dict[str, Any]) -> Iterator[str]:
     """Yield the output; ConfigError where the record has no such metric, or can't be read."""
-    record = open_record(values["settings"], values["chdir"], values["pythonpath"])
+    project = Project(values["settings"], values["chdir"], values["pythonpath"])
+    record = open_record(project, Place.of(project, os.environ))
     since, until = _between(values)
     reading = import_module("health_cli.history.reading")
     with reading.asked(record):

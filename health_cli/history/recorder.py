@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from health_cli.core.assembly import safe_text
@@ -60,11 +61,11 @@ class Recorder:
             lines.append(f"the folder {self._place.folder} can't be written to: {written.text}")
         fresh = kept if isinstance(written, Crash) else None
         lines += self._load(fresh, until)
-        if LOADED not in lines:
+        if fresh and LOADED not in lines:
+            lines.append("this run could not be kept anywhere")
+        elif isinstance(written, Path) and written.exists():
             waiting = len(spool.pending(self._place))
-            lines.append(
-                "this run could not be kept anywhere" if fresh else f"{waiting} runs wait to be loaded by a later one"
-            )
+            lines.append(f"{waiting} run{'s' * (waiting != 1)} in {self._place.spool} wait to be loaded by a later one")
         redactor = Redactor(secrets)
         return [safe_text(line, redactor) for line in dict.fromkeys(lines) if line != LOADED]
 
@@ -76,8 +77,11 @@ class Recorder:
         lines, ended = Child(lambda say: self._work(say, left, fresh), left).finish()
         return lines if ended or LOADED in lines else [*lines, f"loading had not ended after {left:.1f} s"]
 
-    def _spool(self, kept: Kept) -> None:
-        """Make the run a file, and write what follows from it; OSError where the folder can't be written to."""
+    def _spool(self, kept: Kept) -> Path:
+        """Make the run a file, write what follows from it, and return the file.
+
+        OSError where the folder can't be written to.
+        """
         place = self._place
         place.make()
         with place.locked("state", LOCK) as ours:
@@ -85,7 +89,7 @@ class Recorder:
                 raise OSError("another process holds its lock")
             before = states.load(place)
             run = kept.decided(before.memories)
-            spool.put(place, run)
+            file = spool.put(place, run)
             notices = (*before.notices, *run.state["notices"])
             states.save(
                 place,
@@ -93,6 +97,7 @@ class Recorder:
             )
             last = {"report": run.report, "at": run.at, "every": kept.setting.get("every", 0)}
             write_whole(place.last, json.dumps(last, allow_nan=False), 0o644)
+            return file
 
     def _work(self, say: Say, seconds: float, fresh: Kept | None) -> None:
         """Load and tell, in a process or a thread of its own."""

@@ -181,7 +181,7 @@ def test_the_verdict_is_what_it_is_without_tables(shop: ShopFactory) -> None:
     run = place.json("host.load", options=["--record"])
     assert run.code == 0
     assert "manage.py migrate health_cli" in run.err
-    assert "1 runs wait" in run.err
+    assert "1 run in " in run.err
     assert len(spool(place)) == 1
     migrate(place)
     assert place.json("host.load", options=["--record"]).err == ""
