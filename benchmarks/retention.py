@@ -113,8 +113,9 @@ def prune_all(days: float) -> None:
 def main(rows: int) -> None:
     """Fill, condense what is there, and delete half of it."""
     with TemporaryDirectory() as folder:
-        # A server that starts deletes the temporary tables of all that share its folder for them: it has its own.
-        options = ("--innodb-buffer-pool-size=256M", "--innodb-log-file-size=256M", f"--tmpdir={folder}")
+        # The buffer is the default one. The folder is its own: a server that starts deletes the temporary tables of
+        # all others in the usual one.
+        options = ("--innodb-buffer-pool-size=128M", "--innodb-log-file-size=96M", f"--tmpdir={folder}")
         mariadb = MariaDB(Path(folder, "mariadb"), *options).start()
         try:
             set_up(mariadb.settings())
