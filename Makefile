@@ -11,8 +11,8 @@ PIP := -m pip install --quiet --disable-pip-version-check --constraint constrain
 SOURCES := pyproject.toml constraints.txt
 RUN_IN_SHOP := cd examples/shop && SHOP_STATE="$(CURDIR)/.cache/shop"
 
-# Servers that fail and real workers: what these do is the same to any Python.
-SERVICES := tests/failing_well tests/test_servers.py
+# Servers that fail, real workers, the record on three databases: what these do is the same to any Python.
+SERVICES := tests/failing_well tests/test_servers.py tests/history/test_recording.py tests/history/test_retention.py
 
 .PHONY: demo test test-newest test-services test-oldest lint bench docs clean packages
 

@@ -327,11 +327,20 @@ def samples() -> Iterator[tuple[str, str]]:
 def shop_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the environment of a shop with a database of its own, in which web1 has recorded an hour."""
     state = tmp_path_factory.mktemp("shop")
-    env = {**os.environ, "SHOP_STATE": str(state), "COLUMNS": "80"}
+    env = {**os.environ, "SHOP_STATE": str(state), "HEALTH_STATE_DIR": str(state / "record"), "COLUMNS": "80"}
+    other = {**env, "SHOP_STATE": str(tmp_path_factory.mktemp("other"))}  # so that this host is not in the record
+    subprocess.run([HEALTH, "run", "host", "--record", "--quiet"], cwd=SHOP, env=other, check=False)
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     subprocess.run(migrate, cwd=SHOP, env=env, check=True)
     recorded = [(time.time() - 60 * i, 40.0 + i % 5) for i in range(60)]
-    fill(Shop(state, {}, {}, {}), batch("host.memory/used_percent", recorded, unit="%", warning="90", critical="95"))
+    shop = Shop(state, {}, {}, {})
+    fill(shop, batch("host.memory/used_percent", recorded, unit="%", warning="90", critical="95"))
+    alert = (
+        "from health_cli.models import SystemAlert; from django.utils.timezone import now; "
+        "SystemAlert(alert_type='database:default', host='web1', message='It is down.', severity='critical', "
+        "created_at=now(), seen_at=now(), open_key='web1 database:default').save()"
+    )
+    assert shop.manage("shell", "-c", alert).code == 0
     return env
 
 
@@ -340,7 +349,9 @@ def shape(line: str) -> str:
     words = "healthy|warning|critical|unknown|skipped"
     line = re.sub(rf"^({words})\b", "STATUS", line, flags=re.IGNORECASE)
     line = re.sub(rf"\d+ (?:{words})(?:, \d+ (?:{words}))*", "COUNTS", line)
-    return re.sub(r", in [\d.,]+ (us|ms|s), on \S+", ", in TIME, on HOST", line)
+    line = re.sub(r"^ *\d+  \S+ +(\S+) on \S+: open, \d+ runs?, since \S+", "ID  SEVERITY  CHECK on HOST", line)
+    line = re.sub(r"\b\d+(?= (hours|metrics|runs|alerts|silences)\b)", "N", line)
+    return re.sub(r", (?:in )?[\d.,]+ (us|ms|s|min)(?: ago)?, on \S+", ", in TIME, on HOST", line)
 
 
 def test_the_shape_keeps_what_matters() -> None:

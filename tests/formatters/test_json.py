@@ -2,6 +2,7 @@
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,8 @@ def test_the_enumerations_are_those_of_the_code() -> None:
 def test_every_key_that_is_given_is_described() -> None:
     document = parsed(RICH)
     check, metric = document["checks"][0], document["checks"][0]["metrics"][0]
-    assert set(document) == set(DOCUMENT["properties"])
+    assert set(document) | {"age"} == set(DOCUMENT["properties"])
+    assert set(parsed(replace(RICH, age=12.5))) == set(DOCUMENT["properties"])
     assert set(check) == set(DOCUMENT["$defs"]["check"]["properties"])
     assert set(metric) == set(DOCUMENT["$defs"]["metric"]["properties"])
 

@@ -15,8 +15,9 @@ for batch in json.load(sys.stdin):
     host, name, unit, extra = batch["host"], batch["name"], batch["unit"], batch["extra"]
     check, _, metric = name.rpartition("/")
     series = {"host": host, "check_name": check, "metric_name": metric, "unit": unit, "status": "healthy"}
+    began = moment(max((seconds for seconds, _ in batch["runs"]), default=0))
     run = HealthRun.objects.using(alias).create(
-        uuid=uuid.uuid4(), host=host, started_at=moment(0), duration=1, status="healthy", trigger="command", report={}
+        uuid=uuid.uuid4(), host=host, started_at=began, duration=1, status="healthy", trigger="command", report={}
     )
     HealthMetric.objects.using(alias).bulk_create(
         (HealthMetric(run=run, value=value, metric_value=extra, timestamp=moment(seconds), **series)

@@ -25,10 +25,3 @@ def rows(shop: Shop, model: str, *fields: str, order: str = "id") -> list[list[A
         shop, f"show(list(map(list, {model}.objects.order_by({order!r}).values_list{fields})))"
     )
     return answer
-
-
-def migrate(shop: Shop) -> Shop:
-    """Make the tables."""
-    run = shop.manage("migrate", "--verbosity", "0")
-    assert run.code == 0, run.out + run.err
-    return shop

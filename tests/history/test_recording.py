@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import HEALTH, Shop, ShopFactory, health
-from tests.history.rows import ask, migrate, rows
+from tests.history.record import migrate
+from tests.history.rows import ask, rows
 from tests.servers import MariaDB, PostgreSQL
 
 BAD = ("-c", "host.load/load1=@0:")  # any load at all is critical
