@@ -22,9 +22,9 @@ OPENED = 0.9  # the part of the deadline that earlier runs may be worked off in 
 class Keeping:
     """One run's part in the record: none where it is not to be recorded."""
 
-    def __init__(self, around: Surroundings, values: Mapping[str, Any], trigger: str = "command") -> None:
+    def __init__(self, around: Surroundings, values: Mapping[str, Any]) -> None:
         """Look at what was asked for; nothing is touched yet."""
-        self._around, self._values, self._trigger = around, values, trigger
+        self._around, self._values = around, values
         self._began = time.monotonic()
         self._recorder: Any = None
         self._lock: Any = None
@@ -91,7 +91,9 @@ class Keeping:
         """The recorder, made on first use."""
         if self._recorder is None:
             recorder = import_module("health_cli.history.recorder").Recorder
-            self._recorder = recorder(self._place(), self._project(), trigger=self._trigger)
+            self._recorder = recorder(
+                self._place(), self._project(), trigger=self._around.trigger, forks=self._around.forks
+            )
         return self._recorder
 
     def _take_lock(self) -> None:

@@ -93,6 +93,7 @@ def observe(around: Surroundings, stamp: Stamp, values: dict[str, Any]) -> tuple
         Limits(timeout=timeout, cut_status=cut_status),
         stop=lambda: around.interrupt.signal is not None,
         watch=line.update,
+        forks=around.forks,
         meanwhile=lambda: formatters.append(load(values["format_name"])),
     )
     line.clear()

@@ -13,9 +13,20 @@ class Surroundings:
     where checks that print in other threads would find them.
     """
 
-    def __init__(self, *, stdout: TextIO | None = None, stderr: TextIO | None = None) -> None:
-        """Take the streams that the caller gives, if any."""
+    def __init__(
+        self,
+        *,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+        trigger: str = "command",
+        forks: bool = True,
+    ) -> None:
+        """Take the streams that the caller gives, if any; `trigger` is what the record says of who asked.
+
+        Without `forks` nothing runs in a process of its own: a server's process has too much to lose.
+        """
         self.interrupt = Interrupt()
+        self.trigger, self.forks = trigger, forks
         self.stdout, self.stderr = stdout, stderr
 
     @property

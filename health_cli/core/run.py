@@ -33,14 +33,16 @@ def run(
     stop: Callable[[], bool],
     watch: Callable[[dict[str, float]], object],
     meanwhile: Callable[[], object],
+    forks: bool = True,
 ) -> tuple[Outcome, str]:
     """Run a plan and return what came out, and how it was isolated: `process` or `threads`.
 
-    `meanwhile` is called once, as soon as the checks are on their way in another process.
+    Without `forks` it is threads, whatever else. `meanwhile` is called once, as soon as the checks are on their way
+    in another process.
     """
     began = time.monotonic()
     supervisor = Supervisor(load, limits.timeout, cut_status=limits.cut_status, stop=stop, watch=watch)
-    if not can_fork() or not _started(supervisor):
+    if not (forks and can_fork()) or not _started(supervisor):
         meanwhile()
         return _here(load, limits, began, stop), "threads"
     meanwhile()

@@ -18,13 +18,13 @@ Work = Callable[[Say], None]
 class Child:
     """Work under way; what it has to say is one line each."""
 
-    def __init__(self, work: Work, seconds: float) -> None:
+    def __init__(self, work: Work, seconds: float, *, forks: bool = True) -> None:
         """Start it, in a process where forking is safe, else in a thread."""
         self._until = time.monotonic() + seconds
         self._lines: list[str] = []
         self._pid, self._fd = 0, -1
         self._thread: threading.Thread | None = None
-        if not can_fork() or not self._fork(work, seconds):
+        if not (forks and can_fork()) or not self._fork(work, seconds):
             self._thread = threading.Thread(target=lambda: _guarded(work, self._lines.append), daemon=True)
             self._thread.start()
 

@@ -31,9 +31,9 @@ LOADED = "loaded"  # what the process in the back says when the record has all t
 class Recorder:
     """Keeps the record of one project on this host."""
 
-    def __init__(self, place: Place, project: Project, *, trigger: str = "command") -> None:
-        """`trigger` says who asks for the run."""
-        self._place, self._project, self._trigger = place, project, trigger
+    def __init__(self, place: Place, project: Project, *, trigger: str = "command", forks: bool = True) -> None:
+        """`trigger` says who asks for the run; without `forks` the work is done in threads."""
+        self._place, self._project, self._trigger, self._forks = place, project, trigger, forks
         self._early: Child | None = None
 
     @property
@@ -44,7 +44,7 @@ class Recorder:
     def begin(self, seconds: float) -> None:
         """Work off what earlier runs have left, while the checks of this one run."""
         if spool.pending(self._place) or states.load(self._place).notices:
-            self._early = Child(lambda say: self._work(say, seconds, None), seconds)
+            self._early = Child(lambda say: self._work(say, seconds, None), seconds, forks=self._forks)
 
     def keep(
         self, report: Report, setting: Mapping[str, Any], *, complete: bool, seconds: float, secrets: frozenset[str]
@@ -74,7 +74,7 @@ class Recorder:
         left = until - time.monotonic()
         if left < LEAST:
             return []
-        lines, ended = Child(lambda say: self._work(say, left, fresh), left).finish()
+        lines, ended = Child(lambda say: self._work(say, left, fresh), left, forks=self._forks).finish()
         return lines if ended or LOADED in lines else [*lines, f"loading had not ended after {left:.1f} s"]
 
     def _spool(self, kept: Kept) -> Path:

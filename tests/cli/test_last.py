@@ -1,0 +1,161 @@
+"""`health last`, `health alerts` and `health prune`, as a user calls them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Shop, ShopFactory, health
+from tests.history.record import migrate
+
+BAD = ("-c", "host.load/load1=@0:")
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> dict[str, str]:
+    """The environment of a host without a project, with a state folder of its own."""
+    return {"HEALTH_STATE_DIR": str(tmp_path / "state")}
+
+
+@pytest.fixture
+def recorded(shop: ShopFactory) -> Shop:
+    """A shop with one recorded run, in which the load is critical."""
+    place = migrate(shop())
+    assert place.health("run", "host.load", "host.memory", "--record", "-q", *BAD).code == 2
+    return place
+
+
+def test_it_is_the_report_of_the_run_with_its_age(recorded: Shop) -> None:
+    run, last = recorded.json("host", options=["--record"]), recorded.health("last", "-f", "json")
+    document = json.loads(last.out)
+    assert 0 <= document.pop("age") < 30
+    assert document == run.report
+    assert (last.code, last.err) == (0, "")
+
+
+@pytest.mark.parametrize("format_name", ["table", "json", "nagios"])
+def test_every_format_gives_the_verdict_of_then(recorded: Shop, format_name: str) -> None:
+    last = recorded.health("last", "-f", format_name)
+    assert (last.code, last.err) == (2, "")
+    assert "host.load" in last.out
+    assert recorded.health("last", "host.memory", "-f", format_name).code == 0
+    assert recorded.health("last", "-f", format_name, "--fail-on", "never").code == 0
+
+
+def test_it_loads_no_django_and_needs_no_database(recorded: Shop) -> None:
+    (recorded.state / "db.sqlite3").unlink()
+    last = recorded.health("last", "-f", "json", env={"PYTHONPROFILEIMPORTTIME": "1"})
+    assert last.code == 2
+    assert "health_cli.history.last" in last.err
+    assert "django" not in last.err
+    assert "sqlite3" not in last.err
+
+
+@pytest.mark.parametrize("format_name", ["table", "json", "nagios"])
+def test_one_that_is_too_old_is_unknown_and_counts_no_more(recorded: Shop, format_name: str) -> None:
+    last = recorded.health("last", "-f", format_name, "--max-age", "0.001s")
+    assert last.code == 3
+    assert "health.last" in last.out
+    assert "load1=" not in last.out
+
+
+def test_how_often_runs_are_due_tells_what_is_too_old(shop: ShopFactory) -> None:
+    place = migrate(shop(setting={"RECORD_EVERY": 0.001}))
+    place.health("run", "host.load", "--record")
+    assert place.health("last").code == 3
+    assert place.health("last", "--max-age", "1h").code == 0
+
+
+def test_none_is_unknown(here: dict[str, str], tmp_path: Path) -> None:
+    last = health("last", "-f", "json", env=here, cwd=tmp_path)
+    assert last.code == 3
+    assert last.checks["health.last"]["summary"] == "no recorded run"
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"report": {}, "at": 1, "every": 0}', "\x00"])
+def test_a_damaged_file_is_no_run(here: dict[str, str], tmp_path: Path, text: str) -> None:
+    health("run", "host.load", "--record", env=here, cwd=tmp_path)
+    file = tmp_path / "state" / "host" / "last.json"
+    file.write_text(text)
+    last = health("last", "-f", "json", env=here, cwd=tmp_path)
+    assert last.code == 0, "the database has it"
+    assert "host.load" in last.checks
+
+
+def test_another_host_comes_out_of_the_database(recorded: Shop) -> None:
+    code = "from health_cli.models import HealthRun as R; r = R.objects.get(); r.host = 'web7'; r.save()"
+    assert recorded.manage("shell", "-c", code).code == 0
+    last = recorded.health("last", "--host", "web7", "-f", "json")
+    assert (last.code, last.err) == (2, "")
+    assert "host.load" in last.checks
+    lost = recorded.health("last", "--host", "web8")
+    assert lost.code == 3
+    assert "web7" in lost.err
+
+
+def test_a_pattern_that_means_nothing_is_refused(recorded: Shop) -> None:
+    last = recorded.health("last", "host.laod")
+    assert last.code == 3
+    assert "It has host.memory, host.load" in last.err
+
+
+@pytest.mark.parametrize("age", ["5x", "-1", "x", "0", ""])
+def test_a_time_that_is_none_is_refused(age: str) -> None:
+    last = health("last", "--max-age", age)
+    assert last.code == 3
+    assert "10m" in last.err
+
+
+def test_alerts_are_shown_silenced_and_resolved(recorded: Shop) -> None:
+    shown = recorded.health("alerts")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith("    1  critical  host.load on ")
+    machine = json.loads(recorded.health("alerts", "-f", "json").out)["alerts"]
+    assert [(row["id"], row["check"], row["severity"], row["count"]) for row in machine] == [
+        (1, "host.load", "critical", 1)
+    ]
+    silenced = recorded.health("alerts", "silence", "host.*", "--for", "2h", "--why", "upgrade", "--by", "ann")
+    assert (silenced.code, silenced.err) == (0, "")
+    assert "(ann: upgrade)" in recorded.health("alerts").out
+    assert recorded.health("alerts", "resolve", "7").code == 3
+    done = recorded.health("alerts", "resolve", "1", "--why", "known", "--by", "ann")
+    assert (done.code, done.out) == (0, "Resolved: 1.\n")
+    assert recorded.health("alerts").out.startswith("No open alerts.")
+    past = json.loads(recorded.health("alerts", "--all", "-f", "json").out)["alerts"]
+    assert past[0]["resolution"] == "by ann: known"
+    recorded.health("run", "host.load", "--record", *BAD)
+    assert len(json.loads(recorded.health("alerts", "-f", "json").out)["alerts"]) == 1
+
+
+def test_silence_asks_for_how_long_and_why(recorded: Shop) -> None:
+    assert "--why" in recorded.health("alerts", "silence", "host", "--for", "2h").err
+    assert recorded.health("alerts", "silence", "host", "--why", "x").code == 3
+
+
+@pytest.mark.parametrize("words", [["alerts"], ["prune"]])
+def test_a_record_that_is_not_there_says_what_to_do(shop: ShopFactory, words: list[str]) -> None:
+    run = shop().health(*words)
+    assert run.code == 3
+    assert "manage.py migrate health_cli" in run.err
+    assert "Traceback" not in run.err
+
+
+def test_prune_deletes_what_is_old(recorded: Shop) -> None:
+    code = (
+        "from health_cli.models import *; from datetime import timedelta as t; r = HealthRun.objects.get(); "
+        "r.started_at -= t(days=40); r.save(); print(HealthMetric.objects.update(timestamp=r.started_at))"
+    )
+    assert recorded.manage("shell", "-c", code).code == 0
+    run = recorded.health("prune")
+    assert (run.code, run.err) == (0, "")
+    assert "1 runs" in run.out
+    assert recorded.health("prune").out.startswith("Done: 0 hours written, 0 metrics")
+
+
+def test_the_last_run_can_be_read_by_others_where_the_folder_lets_them(here: dict[str, str], tmp_path: Path) -> None:
+    health("run", "host.load", "--record", env=here, cwd=tmp_path)
+    folder = tmp_path / "state" / "host"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir() if path.is_file()}
+    assert modes.pop("last.json") == 0o644
+    assert set(modes.values()) == {0o600}
