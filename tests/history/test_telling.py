@@ -1,0 +1,109 @@
+"""Telling from recorded runs, over a real webhook: once each, while the database is down too, again after a failure."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from tests.conftest import Shop, ShopFactory
+from tests.history.record import migrate
+
+BAD = ("-c", "host.load/load1=@0:")
+SECRET = "canary-hook-5ecret"
+
+
+class Hook:
+    """A webhook that keeps what it is sent, and can be told to fail."""
+
+    def __init__(self) -> None:
+        self.got: list[dict[str, Any]] = []
+        self.answer = 204
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if hook.answer < 300:
+                    hook.got.append({**json.loads(body), "id": self.headers["webhook-id"]})
+                self.send_response(hook.answer)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hooks/{SECRET}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def turns(self) -> list[list[tuple[str, str]]]:
+        """What was told with each message."""
+        return [[(turn["what"], turn["check"]) for turn in message["turns"]] for message in self.got]
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    hook = Hook()
+    yield hook
+    hook.close()
+
+
+@pytest.fixture
+def told(hook: Hook, shop: ShopFactory) -> Shop:
+    return shop(setting={"NOTIFY": [{"webhook": hook.url, "secret": SECRET}]})
+
+
+def run(place: Shop, *words: str) -> str:
+    return place.json("host.load", "host.memory", options=["--record", *words]).err
+
+
+def test_an_alert_is_told_when_it_opens_and_when_it_ends(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    assert [run(told), run(told, *BAD), run(told, *BAD), run(told), run(told)] == [""] * 5
+    assert hook.turns() == [[("opened", "host.load")], [("resolved", "host.load")]]
+
+
+def test_checks_that_turn_at_once_are_one_message(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    run(told, *BAD, "-c", "host.memory/used_percent=@0:")
+    assert [sorted(turns) for turns in hook.turns()] == [[("opened", "host.load"), ("opened", "host.memory")]]
+
+
+def test_it_is_told_while_the_database_takes_nothing(told: Shop, hook: Hook) -> None:
+    assert "manage.py migrate health_cli" in run(told, *BAD)
+    assert "manage.py migrate health_cli" in run(told, *BAD)
+    assert hook.turns() == [[("opened", "host.load")]]
+
+
+def test_a_channel_that_fails_is_tried_again_and_told_once(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    hook.answer = 500
+    for _ in range(2):
+        error = run(told, *BAD)
+        assert "not told" in error
+        assert "500" in error
+        assert SECRET not in error
+    hook.answer = 204
+    assert [run(told, *BAD) for _ in range(2)] == ["", ""]
+    assert hook.turns() == [[("opened", "host.load")]]
+
+
+def test_what_is_silenced_is_told_nobody(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    assert told.health("alerts", "silence", "host.load", "--for", "1h", "--why", "upgrade").code == 0
+    assert [run(told, *BAD), run(told)] == ["", ""]
+    assert hook.turns() == []
+
+
+def test_no_file_of_ours_holds_a_secret(told: Shop, hook: Hook) -> None:
+    hook.answer = 500
+    run(told, *BAD)
+    files = [path for path in (told.state / "record").rglob("*") if path.is_file()]
+    assert len(files) > 3
+    assert [path.name for path in files if SECRET.encode() in path.read_bytes()] == []
