@@ -27,6 +27,7 @@ MOST = 1000
 @click.pass_context
 def command(context: click.Context, /, **values: Any) -> int | None:
     """Show the open alerts. Exit code 0, however many there are: 'health last' is what gates."""
+    context.obj.interrupt.release()
     if context.invoked_subcommand:
         context.meta["project"] = values
         return None

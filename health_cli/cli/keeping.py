@@ -41,7 +41,12 @@ class Keeping:
             self._made().begin(self._deadline(None) * OPENED)
 
     def end(self, report: Report, outcome: Outcome) -> None:
-        """Record the run, if it is to be, in what is left of its deadline, and say what went wrong with that."""
+        """Record the run, if it is to be, in what is left of its deadline; what goes wrong is only said."""
+        crash = attempt(lambda: self._end(report, outcome))
+        if isinstance(crash, Crash):
+            self._say(crash.text)
+
+    def _end(self, report: Report, outcome: Outcome) -> None:
         wanted = self._wanted(outcome)
         if isinstance(wanted, Crash):
             self._say(wanted.text)

@@ -33,6 +33,7 @@ def command(around: Surroundings, /, **values: Any) -> int:
     It comes from the state folder of this user, without loading the project, so it is there while the
     database is down; from the database where there is none, or for another host.
     """
+    around.interrupt.release()
     check_usage(values)
     report = last_report(values)
     fail_on = FailOn(values["fail_on"]) if values["fail_on"] else report.fail_on

@@ -27,6 +27,7 @@ def command(around: Surroundings, /, **values: Any) -> int:
     It goes in small steps: no statement holds the tables for long, and whoever stops it
     goes on with the next call. Exit code 1 where the time was over before all was done.
     """
+    around.interrupt.release()
     limit = (values["timeout"] or (MINUTES * 60,))[0]
     with opened(values) as record:
         done = import_module("health_cli.history.retention").prune(

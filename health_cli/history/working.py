@@ -86,10 +86,9 @@ def _memories(host: str, alias: str) -> Memories:
 
 def _refresh_silences(place: Place, alias: str) -> None:
     """Take the silences over into the state, from where they are known while the database is down."""
-    state = states.load(place)
-    if not state.notices and not state.silences:
-        return
     rows = Silence.objects.using(alias).filter(until__gt=timezone.now())
     silences = tuple({"pattern": s.pattern, "host": s.host, "until": seconds_of(s.until)} for s in rows)
-    with place.locked("state", LOCK):
-        states.save(place, replace(states.load(place), silences=silences))
+    with place.locked("state", LOCK) as ours:
+        state = states.load(place)
+        if ours and silences != state.silences:
+            states.save(place, replace(state, silences=silences))
