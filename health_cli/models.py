@@ -19,8 +19,9 @@ class HealthRun(models.Model):
     """One recorded run.
 
     `duration` is in seconds, `trigger` says who asked for it (`command`, `task` or `page`), `report` is the report by
-    the schema `health-cli/1`, and `state` what alerting remembers of each check after this run. `condensed` says that
-    its numbers are in the hours, so that it may be deleted once it is old.
+    the schema `health-cli/1`, and `state` what alerting remembers of each check after this run. `complete` says that
+    all checks there are were to run, `condensed` that its numbers are in the hours, so that it may be deleted once it
+    is old.
     """
 
     uuid = models.UUIDField(unique=True)
@@ -29,6 +30,7 @@ class HealthRun(models.Model):
     duration = models.FloatField()
     status = models.CharField(max_length=WORD)
     trigger = models.CharField(max_length=WORD)
+    complete = models.BooleanField()
     report = models.JSONField()
     state = models.JSONField(default=dict)
     condensed = models.BooleanField(default=False, editable=False)
@@ -107,8 +109,9 @@ class HealthHour(Series):
 class SystemAlert(models.Model):
     """An abnormal state of one check on one host that lasts, from `created_at` to `resolved_at`.
 
-    `open_key` is unique while the alert is open and null afterwards: a check has one open alert at most. `count` is
-    how many runs have found the state, `seen_at` when the last of them was.
+    `open_key` is a hash of host and check while the alert is open and null afterwards: a check has one open alert at
+    most, and two whose names differ in their case alone have two. `count` is how many runs have found the state,
+    `seen_at` when the last of them was.
     """
 
     class Severity(models.TextChoices):
@@ -133,7 +136,7 @@ class SystemAlert(models.Model):
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     by = models.CharField("acknowledged by", max_length=150, blank=True)
     why = models.TextField("acknowledged because", blank=True)
-    open_key = models.CharField(max_length=HOST + CHECK + 1, unique=True, null=True, editable=False)
+    open_key = models.CharField(max_length=64, unique=True, null=True, editable=False)
 
     class Meta:
         verbose_name = "alert"

@@ -3,6 +3,7 @@
 import getpass
 import json
 import time
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +14,7 @@ from health_cli.cli.output import write
 from health_cli.cli.record import opened
 from health_cli.core.assembly import clean, iso_utc
 from health_cli.core.guard import Crash, attempt
+from health_cli.core.registry import matches, nearest
 from health_cli.core.units import humanize
 
 MOST = 1000
@@ -57,8 +59,10 @@ def command(context: click.Context, /, **values: Any) -> int | None:
 def silence(context: click.Context, /, **values: Any) -> int:
     """Tell nobody about the checks that NAME means, for some time. Alerts open and end as ever."""
     with opened(_project(context, values)) as record:
+        handling = import_module("health_cli.history.handling")
+        known = handling.known(record.alias)
         until = time.time() + values["seconds"]
-        import_module("health_cli.history.handling").silence(
+        handling.silence(
             record.alias,
             pattern=values["pattern"],
             host=values["host"],
@@ -66,6 +70,8 @@ def silence(context: click.Context, /, **values: Any) -> int:
             why=values["why"],
             by=_who(values),
         )
+        _take_over(record, "take_silences")
+    write(context.obj.err, _doubt(values["pattern"], known))
     write(context.obj.out, f"Silenced until {iso_utc(until)}: {values['pattern']}.\n")
     return 0
 
@@ -89,8 +95,21 @@ def resolve(context: click.Context, /, **values: Any) -> int:
         count = handling.resolve(
             handling.numbered(record.alias, values["numbers"]), by=_who(values), why=values["why"]
         )  # fmt: skip
+        _take_over(record, "forget_ended")
     write(context.obj.out, f"Resolved: {count}.\n")
     return 0
+
+
+def _doubt(pattern: str, known: Sequence[str]) -> str:
+    """Return a line on a pattern that no recorded check has: it may be mistyped, or the check may be to come."""
+    if not known or any(matches(name, pattern) for name in known):
+        return ""
+    return f"health: no check of the last runs is meant by '{pattern}'{nearest(pattern, known)}\n"
+
+
+def _take_over(record: Any, what: str) -> None:
+    """Let this host's state know at once; elsewhere, and where this user may not write it, the next run does that."""
+    attempt(lambda: getattr(import_module("health_cli.history.agreement"), what)(record.place, record.alias))
 
 
 def _project(context: click.Context, values: dict[str, Any]) -> dict[str, Any]:

@@ -34,11 +34,21 @@ class Keeping:
 
         A folder that can't be written to has no lock: the run goes on, and says so when it is recorded.
         """
-        if self._values["record"] or self._values["on_overlap"]:
-            attempt(self._place().make)
-            self._take_lock()
-        if self._values["record"]:
-            self._made().begin(self._deadline(None) * OPENED)
+        place = attempt(self._place)
+        if isinstance(place, Crash):
+            return
+        wanted = self._wanted_at_first(place)
+        if wanted or self._values["on_overlap"]:
+            attempt(place.make)
+            self._take_lock(place)
+        if wanted:
+            attempt(lambda: self._made().begin(self._deadline(None) * OPENED))
+
+    def _wanted_at_first(self, place: Any) -> bool:
+        """Tell whether the run will be recorded, as far as that is known before the settings are."""
+        if self._values["record"] is not None:
+            return bool(self._values["record"])
+        return os.path.exists(place.state) and attempt(lambda: self._made().remembered.get("record")) is True
 
     def end(self, report: Report, outcome: Outcome) -> None:
         """Record the run, if it is to be, in what is left of its deadline; what goes wrong is only said."""
@@ -67,7 +77,12 @@ class Keeping:
             self._lock.release()
 
     def _wanted(self, outcome: Outcome) -> bool | Crash:
-        """Tell whether to record: as the option says, else the settings, else what they said last."""
+        """Tell whether to record: as the option says, else the settings, else what they said last.
+
+        That a part of the checks could not be set up may be for what was asked: it is no news of the stack.
+        """
+        if SETUP in outcome.results and self._is_partial():
+            return False
         if self._values["record"] is not None:
             return bool(self._values["record"])
         if outcome.recording or SETUP not in outcome.results:
@@ -79,14 +94,15 @@ class Keeping:
         selected = bool(self._values["patterns"] or self._values["skip"])
         return bool(import_module("health_cli.history.alerts").is_complete(report, selected=selected))
 
+    def _is_partial(self) -> bool:
+        return any(self._values[name] for name in ("patterns", "skip", "warning", "critical"))
+
     def _deadline(self, of_settings: float | None) -> float:
         return (self._values["timeout"] or (None,))[0] or of_settings or DEFAULT_DEADLINE
 
     def _place(self) -> Any:
-        place = attempt(lambda: import_module("health_cli.history.place").Place.of(self._project(), os.environ))
-        if isinstance(place, Crash):
-            raise click.ClickException(place.text)
-        return place
+        """The folder of this project; ConfigError where there is none to be had."""
+        return import_module("health_cli.history.place").Place.of(self._project(), os.environ)
 
     def _project(self) -> Any:
         names = ("settings", "chdir", "pythonpath")
@@ -101,15 +117,16 @@ class Keeping:
             )
         return self._recorder
 
-    def _take_lock(self) -> None:
-        """Take the lock of this host and project as --on-overlap says."""
-        place, how = self._place(), self._values["on_overlap"] or "run"
+    def _take_lock(self, place: Any) -> None:
+        """Take the lock of this host and project as --on-overlap says; a signal ends the waiting, and then the run."""
+        how = self._values["on_overlap"] or "run"
         lock = import_module("health_cli.history.place").Lock(place.folder / "run.lock")
-        taken = attempt(lambda: lock.take(self._deadline(None) if how == "wait" else 0))
+        seconds = self._deadline(None) if how == "wait" else 0
+        interrupt = self._around.interrupt
+        taken = attempt(lambda: lock.take(seconds, stop=lambda: interrupt.signal is not None))
         if taken is True:
             self._lock = lock
-        elif taken is False and how != "run":
-            self._began = time.monotonic()
+        elif taken is False and how != "run" and not interrupt.signal:
             raise click.ClickException(_overlap(lock.holder(), waited=how == "wait"))
         if how == "wait":
             self._began = time.monotonic()
@@ -118,7 +135,7 @@ class Keeping:
         """Say it on standard error; for Nagios, which wants silence there, as a line of long output."""
         if self._values["format_name"] == "nagios" and not self._values["output"]:
             attempt(lambda: write(self._around.out, f"[RECORD] {line.replace('|', ' ')}\n"))
-        elif self._values["format_name"] != "nagios":
+        else:
             attempt(lambda: write(self._around.err, f"health: not all was recorded: {line}\n"))
 
 

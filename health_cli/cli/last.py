@@ -35,9 +35,7 @@ def command(around: Surroundings, /, **values: Any) -> int:
     """
     around.interrupt.release()
     check_usage(values)
-    report = last_report(values)
-    fail_on = FailOn(values["fail_on"]) if values["fail_on"] else report.fail_on
-    return deliver(around, replace(report, fail_on=fail_on), load(values["format_name"]), values)
+    return deliver(around, last_report(values), load(values["format_name"]), values)
 
 
 def last_report(values: dict[str, Any]) -> Report:
@@ -48,11 +46,11 @@ def last_report(values: dict[str, Any]) -> Report:
         stamp = import_module("health_cli.core.assembly").Stamp(__version__)
         report: Report = stamp.finish([missing(values["host"] or here)])
         return report
-    chosen, lost = selected(last.report, values["patterns"])
-    if lost or not chosen.checks:
+    chosen, lost = selected(last, values["patterns"])
+    if lost or not chosen.report.checks:
         names = ", ".join(result.name for result in last.report.checks)
         raise click.ClickException(f"The last run has no check that '{(lost or ['*'])[0]}' means. It has {names}.")
-    return aged(last._replace(report=chosen), values["max_age"])
+    return replace(aged(chosen, values["max_age"]), fail_on=FailOn(values["fail_on"] or last.fail_on))
 
 
 def find(values: dict[str, Any], here: str) -> Last | None:
@@ -62,7 +60,10 @@ def find(values: dict[str, Any], here: str) -> Last | None:
     if isinstance(place, Crash):
         raise click.ClickException(place.text)
     host = values["host"] or here
-    last = last_here(place)
+    last = attempt(lambda: last_here(place))
+    if isinstance(last, Crash):
+        reason = getattr(last.error, "strerror", last.text)
+        raise click.ClickException(f"The last run in {place.last} can't be read: {reason}.")
     if last and last.report.host == host:
         return last
     found = attempt(lambda: in_database(host, project, place))

@@ -60,6 +60,8 @@ def recording_of(setting: HealthSetting) -> dict[str, Any]:
         "after": dict(setting.ALERT_AFTER),
         "good": dict(setting.RESOLVE_AFTER),
         "tells": bool(setting.NOTIFY),
+        "keep_days": setting.KEEP_DAYS,
+        "fail_on": setting.FAIL_ON,
     }
 
 

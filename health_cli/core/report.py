@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from health_cli.core.result import SETUP, Result
+from health_cli.core.result import LAST, SETUP, Result
 from health_cli.core.status import EXIT_CODES, Status, worst
 from health_cli.core.units import humanize
 
@@ -59,8 +59,8 @@ class Report:
 
     @property
     def _fails(self) -> bool:
-        """Tell whether the gate fails; a run that could not be set up fails every gate there is."""
-        if any(result.name == SETUP for result in self.checks):
+        """Tell whether the gate fails; a run that could not be set up, or is not there, fails every gate there is."""
+        if any(result.name in {SETUP, LAST} for result in self.checks):
             return True
         if self.fail_on is FailOn.NEVER:
             return False

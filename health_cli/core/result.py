@@ -15,6 +15,7 @@ from health_cli.core.metric import Metric
 from health_cli.core.status import Status
 
 SETUP = "health.setup"  # the name of what is reported when the run itself could not be set up
+LAST = "health.last"  # the name of what is reported when there is no last run that counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

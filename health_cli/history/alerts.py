@@ -6,7 +6,8 @@ A check that was skipped because another one is down brings no news of its own.
 A check that turns again and again flaps. That is told by Nagios' rule: of the last 21 runs the changes between good
 and bad are counted, the newest weighs 1.2 and the oldest 0.8; at 20 % of what is possible the check starts to flap,
 below 5 % it has stopped (Nagios Core, "Detection and Handling of State Flapping", and the thresholds of its sample
-configuration). While a check flaps its alert is held: nothing more is told until it stops, and then how it ended.
+configuration). While a check flaps its alert is held: nothing more is told until it stops, and then how it ended. A
+check that flaps has an alert even where more bad runs in a row are asked for than it ever has.
 """
 
 import itertools
@@ -57,12 +58,13 @@ class Alert(NamedTuple):
 class Memory(NamedTuple):
     """What is remembered of a check: its status and since when, bad and good runs in a row, and how the last ones were.
 
-    `recent` has a letter a run, `g` or `b`, the newest last.
+    `bad_since` is when the bad runs in a row began; `recent` has a letter a run, `g` or `b`, the newest last.
     """
 
     status: str
     since: float
     bad: int = 0
+    bad_since: float = 0.0
     good: int = 0
     recent: str = ""
     alert: Alert | None = None
@@ -81,10 +83,11 @@ Memories = Mapping[str, Memory]
 
 
 class Decision(NamedTuple):
-    """What is remembered from now on, what to tell, and why each alert that ended did."""
+    """What is remembered from now on, what to tell, whose alerts opened, and why each that ended did."""
 
     memories: Memories
     turns: tuple[Turn, ...]
+    opened: tuple[str, ...]
     ended: Mapping[str, str]
 
 
@@ -111,7 +114,17 @@ def decide(before: Memories, report: Report, at: float, rules: Rules, *, complet
         elif memory.alert:
             ended[name] = "no longer configured"
             turns.append(_turn("resolved", name, memory.alert, report.host, at)._replace(why=ended[name]))
-    return Decision(after, tuple(turns), ended)
+    opened = tuple(name for name, memory in after.items() if memory.alert and not _has_alert(before.get(name)))
+    return Decision(after, tuple(turns), opened, ended)
+
+
+def _has_alert(memory: Memory | None) -> bool:
+    return memory is not None and memory.alert is not None
+
+
+def forgotten(memory: Memory) -> Memory:
+    """Return what is remembered of a check whose alert was ended by hand: the next bad runs count anew."""
+    return memory._replace(alert=None, bad=0, bad_since=0.0)
 
 
 def is_complete(report: Report, *, selected: bool) -> bool:
@@ -131,38 +144,41 @@ def _next(old: Memory, result: Result, at: float, rules: Rules) -> tuple[Memory,
         status=result.status.word,
         since=old.since if result.status.word == old.status else at,
         bad=old.bad + 1 if bad else 0,
+        bad_since=(old.bad_since if old.bad else at) if bad else 0.0,
         good=0 if bad else old.good + 1,
         recent=(old.recent + ("b" if bad else "g"))[-RUNS:],
     )
     alert = _continued(old.alert, result) if bad and old.alert else old.alert
     held = bool(alert and alert.flapping)
-    if flaps(new.recent, held):
-        held_alert = alert or _opened(result, at)
+    if flaps(new.recent, held) and (alert or bad):
+        held_alert = alert or _opened(result, new)
         return new._replace(alert=held_alert._replace(flapping=True)), "" if held else "flapping", ""
     alert = alert._replace(flapping=False) if alert else None
     if bad and held:
         return new._replace(alert=alert), "opened", ""
     if bad:
-        return _bad(new._replace(alert=alert), old.alert, result, at, rules)
+        return _bad(new._replace(alert=alert), old.alert, result, rules)
     if not alert or new.good < rules.good_runs(result.name):
         return new._replace(alert=alert), "", ""
     skipped = result.status is Status.SKIPPED
     return new, "resolved", f"no longer measured: {result.summary}" if skipped else "recovered"
 
 
-def _bad(new: Memory, before: Alert | None, result: Result, at: float, rules: Rules) -> tuple[Memory, str, str]:
+def _bad(new: Memory, before: Alert | None, result: Result, rules: Rules) -> tuple[Memory, str, str]:
     """Open an alert after enough bad runs, or go on with the one there is."""
     if before and new.alert:
         worse = before.worst != "critical" and new.alert.worst == "critical"
         return new, "escalated" if worse else "", ""
     if new.bad < rules.bad_runs(result.name):
         return new, "", ""
-    return new._replace(alert=_opened(result, at)), "opened", ""
+    return new._replace(alert=_opened(result, new)), "opened", ""
 
 
-def _opened(result: Result, at: float) -> Alert:
-    severity = severity_of(result.status)
-    return Alert(at, severity, severity, 1, result.status.word, result.summary, result.message, result.hint)
+def _opened(result: Result, memory: Memory) -> Alert:
+    """Return an alert that began with the first of the bad runs in a row."""
+    how = severity_of(result.status)
+    said = (result.status.word, result.summary, result.message, result.hint)
+    return Alert(memory.bad_since, how, how, memory.bad, *said)
 
 
 def _continued(alert: Alert, result: Result) -> Alert:

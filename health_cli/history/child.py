@@ -1,5 +1,6 @@
 """Child: work that must not keep the command waiting, in a process or a thread of its own with a limit."""
 
+import math
 import os
 import select
 import signal
@@ -28,8 +29,12 @@ class Child:
             self._thread = threading.Thread(target=lambda: _guarded(work, self._lines.append), daemon=True)
             self._thread.start()
 
-    def finish(self) -> tuple[list[str], bool]:
-        """Wait for its end or its limit; return what it said, and whether it came to its end."""
+    def finish(self, until: float = math.inf) -> tuple[list[str], bool]:
+        """Wait for its end or its limit, or until an earlier moment of the monotonic clock.
+
+        Return what it said, and whether it came to its end.
+        """
+        self._until = min(self._until, until)
         if self._thread:
             self._thread.join(max(0.0, self._until - time.monotonic()))
             return list(self._lines), not self._thread.is_alive()

@@ -8,7 +8,9 @@ from django.utils import timezone
 
 from health_cli.core.assembly import iso_utc
 from health_cli.history.database import moment, seconds_of
-from health_cli.models import Silence, SystemAlert
+from health_cli.models import HealthRun, Silence, SystemAlert
+
+RECENT = 20  # runs whose checks are known
 
 
 def silence(alias: str, *, pattern: str, host: str, until: float, why: str, by: str) -> Silence:
@@ -43,6 +45,13 @@ def listed(alias: str, *, host: str, past: bool, most: int) -> Sequence[Any]:
 def numbered(alias: str, numbers: Sequence[int]) -> QuerySet[SystemAlert]:
     """Return the alerts of these numbers."""
     return SystemAlert.objects.using(alias).filter(id__in=numbers)
+
+
+def known(alias: str) -> list[str]:
+    """Return the names of the checks that the newest runs of all hosts have, and of those with an open alert."""
+    reports = HealthRun.objects.using(alias).order_by("-id").values_list("report", flat=True)[:RECENT]
+    opened = SystemAlert.objects.using(alias).filter(resolved=False).values_list("alert_type", flat=True)
+    return sorted({check["name"] for report in reports for check in report["checks"]} | set(opened))
 
 
 def silences(alias: str) -> list[dict[str, Any]]:

@@ -23,8 +23,8 @@ class Kept(NamedTuple):
     trigger: str
     project: str
 
-    def decided(self, before: Memories) -> SpooledRun:
-        """Return the run; its state has what is remembered of each check, and what is still to be told."""
+    def decided(self, before: Memories, serial: int = 0) -> SpooledRun:
+        """Return the run of that number; its state has what is remembered of each check, and what is to be told."""
         at = epoch_of(self.report.started_at)
         rules = Rules(self.setting.get("after", {}), self.setting.get("good", {}))
         decision = decide(before, self.report, at, rules, complete=self.complete)
@@ -34,11 +34,14 @@ class Kept(NamedTuple):
             notices = [{**to_json(notice), "told": []}]
         checks = {name: memory.to_json() for name, memory in decision.memories.items()}
         return SpooledRun(
+            serial=serial,
             uuid=self.report.run,
             at=at,
             trigger=self.trigger,
+            complete=self.complete,
             report=self.report.to_json(),
             state={"checks": checks, "notices": notices},
+            opened=decision.opened,
             ended=decision.ended,
         )
 

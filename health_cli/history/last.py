@@ -1,64 +1,135 @@
 """Last: the last recorded run, as a report that says its own age. Needs neither Django nor the database.
 
+A run of some checks only brings news of these; the others stay as the runs before had them, each with its own age.
 A last run that is missing or too old is unknown: what it said then is kept beside that, but counts no more.
 """
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from health_cli.core.kind import Kind
 from health_cli.core.registry import matches
-from health_cli.core.report import Report
-from health_cli.core.result import Result
+from health_cli.core.report import FailOn, Report
+from health_cli.core.result import LAST, Result
 from health_cli.core.status import Status
 from health_cli.core.units import humanize
-from health_cli.history.place import Place, read_json
+from health_cli.history.place import Place, read_json, write_whole
 
-NAME = "health.last"
 STALE = 2  # times the interval between two runs after which the last one is too old
+AHEAD = 60.0  # seconds by which a run may be in the future: clocks differ a little
+OURS = "health."  # results of this name tell of a run as a whole
+SHOWN = 3  # names in a sentence
 
 
 class Last(NamedTuple):
-    """A recorded run: the report, when it began (seconds since the epoch), how often runs are due (0: not known)."""
+    """What was recorded last: the newest run's report with the results of all checks.
+
+    `times` has when each check was looked at, in seconds since the epoch; `every` how often runs are due, in seconds
+    (0: not known); `fail_on` what the settings fail on.
+    """
 
     report: Report
-    at: float
+    times: Mapping[str, float]
     every: float = 0.0
+    fail_on: str = FailOn.WARNING.value
+
+
+def followed(last: Last | None, report: Report, at: float, *, complete: bool) -> Last:
+    """Return what is last once this run was recorded, which began at `at`."""
+    times = {result.name: at for result in report.checks}
+    if last is None or complete or last.report.host != report.host:
+        return Last(report, times)
+    others = [r for r in last.report.checks if r.name not in times and not r.name.startswith(OURS)]
+    times |= {result.name: last.times[result.name] for result in others}
+    return Last(replace(report, checks=(*report.checks, *others)), times)
 
 
 def last_here(place: Place) -> Last | None:
-    """Return the last run of this host, None where there is none that can be read."""
-    data = read_json(place.last)
+    """Return what this host recorded last, None where that is nothing, or damaged. OSError where it can't be read."""
     try:
-        return Last(Report.from_json(data["report"]), float(data["at"]), float(data["every"]))
-    except (KeyError, TypeError, ValueError):
+        data = read_json(place.last)
+        return _from_json(data) if data is not None else None
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
+def write_last(place: Place, report: Report, at: float, setting: Mapping[str, Any], *, complete: bool) -> None:
+    """Write what is last after a run; for who has the lock of the state. OSError."""
+    last = followed(last_here(place), report, at, complete=complete)
+    data = {
+        "report": last.report.to_json(),
+        "times": last.times,
+        "every": setting.get("every", 0),
+        "fail_on": setting.get("fail_on", FailOn.WARNING),
+    }
+    write_whole(place.last, json.dumps(data, allow_nan=False), 0o644)
+
+
+def _from_json(data: Mapping[str, Any]) -> Last:
+    report = Report.from_json(data["report"])
+    times = {result.name: float(data["times"][result.name]) for result in report.checks}
+    return Last(report, times, float(data["every"]), FailOn(data["fail_on"]))
+
+
 def aged(last: Last, max_age: float | None) -> Report:
-    """Return the report with its age; of one that is too old nothing counts any more."""
-    age = max(0.0, time.time() - last.at)
-    limit = max_age or last.every * STALE
-    if not limit or age <= limit:
+    """Return the report with the age of its oldest result; what is too old does not count any more."""
+    now, limit = time.time(), max_age or last.every * STALE
+    ages = {result.name: now - last.times[result.name] for result in last.report.checks}
+    age = max(0.0, *ages.values())
+    if min(ages.values()) < -AHEAD:
+        return _stale(last.report, age, set(ages), _in_the_future(-min(ages.values())))
+    old = {name: how for name, how in ages.items() if limit and how > limit}
+    if not old:
         return replace(last.report, age=age)
-    was = tuple(_past(result) for result in last.report.checks)
-    stale = Result(
-        name=NAME,
+    return _stale(last.report, age, set(old), _too_old(old, len(ages), limit))
+
+
+def _stale(report: Report, age: float, names: set[str], verdict: Result) -> Report:
+    was = tuple(_past(result) if result.name in names else result for result in report.checks)
+    return replace(report, age=age, checks=(verdict, *was))
+
+
+def _too_old(old: Mapping[str, float], of: int, limit: float) -> Result:
+    age = max(old.values())
+    if len(old) == of:
+        what = f"The last recorded run began {humanize(age, 's')} ago"
+        hint = "Does the cron job, timer or beat entry still run 'health run --record'? Its mail or journal tells."
+    else:
+        what = f"{_names(sorted(old))} {'was' if len(old) == 1 else 'were'} last looked at {humanize(age, 's')} ago"
+        hint = "Record a run of all checks, without PATTERN and --skip: it also forgets those that are gone."
+    return Result(
+        name=LAST,
         status=Status.UNKNOWN,
         summary=f"no run for {humanize(age, 's')}",
-        message=f"The last recorded run began {humanize(age, 's')} ago; at most {humanize(limit, 's')} are allowed.",
-        hint="Does the cron job, timer or beat entry still run 'health run --record'? Its mail or journal tells.",
+        message=f"{what}; at most {humanize(limit, 's')} are allowed.",
+        hint=hint,
         kind=Kind.MISSING,
     )
-    return replace(last.report, age=age, checks=(stale, *was))
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _in_the_future(ahead: float) -> Result:
+    return Result(
+        name=LAST,
+        status=Status.UNKNOWN,
+        summary="recorded in the future",
+        message=f"The last recorded run began {humanize(ahead, 's')} from now: one of two clocks is wrong.",
+        hint="Set the clock ('timedatectl' shows it), and record a new run.",
+        kind=Kind.MISCONFIGURED,
+    )
 
 
 def missing(host: str) -> Result:
     """Return the verdict where there is no last run."""
     return Result(
-        name=NAME,
+        name=LAST,
         status=Status.UNKNOWN,
         summary="no recorded run",
         message=f"There is no recorded run of {host}.",
@@ -67,11 +138,20 @@ def missing(host: str) -> Result:
     )
 
 
-def selected(report: Report, patterns: Sequence[str]) -> tuple[Report, list[str]]:
-    """Return the report of the checks that the patterns mean, and the patterns that mean none of them."""
-    kept = tuple(r for r in report.checks if not patterns or any(matches(r.name, p) for p in patterns))
-    lost = [p for p in patterns if not any(matches(r.name, p) for r in report.checks)]
-    return replace(report, checks=kept), lost
+def selected(last: Last, patterns: Sequence[str]) -> tuple[Last, list[str]]:
+    """Return what is last of the checks that the patterns mean, and the patterns that mean none of them."""
+    checks = last.report.checks
+    kept = tuple(r for r in checks if not patterns or any(matches(r.name, p) for p in patterns))
+    lost = [p for p in patterns if not any(matches(r.name, p) for r in checks)]
+    return last._replace(report=replace(last.report, checks=kept)), lost
+
+
+def joined(runs: Iterable[tuple[Report, float, bool]]) -> Last | None:
+    """Return what is last after these runs, the oldest first, each with when it began and whether it was complete."""
+    last = None
+    for report, at, complete in runs:
+        last = followed(last, report, at, complete=complete)
+    return last
 
 
 def _past(result: Result) -> Result:

@@ -1,14 +1,16 @@
 """Loading: runs out of the spool into the database, each exactly once by its uuid, oldest first."""
 
 import hashlib
-import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError, connections, transaction
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError, connections, transaction
 
+from health_cli.core.guard import Crash, attempt
 from health_cli.history import spool
-from health_cli.history.alerts import Memory
+from health_cli.history import state as states
+from health_cli.history.alerts import Alert, Memory
 from health_cli.history.child import Say
 from health_cli.history.database import moment
 from health_cli.history.place import Place
@@ -16,24 +18,65 @@ from health_cli.history.spool import SpooledRun
 from health_cli.models import CHECK, HOST, METRIC, HealthMetric, HealthRun, SystemAlert
 
 UPDATED = ["message", "hint", "severity", "flapping", "seen_at", "count"]
+ENDED = ["resolved", "resolved_at", "resolution", "open_key"]
+REFUSALS = 3  # runs that can't be loaded, after which the next recorded run goes on: not all are to be tried at once
 
 
-def load_all(place: Place, alias: str, until: float, say: Say) -> int:
-    """Load what waits in the spool until a moment of the monotonic clock; return how many runs that were.
+def load_all(place: Place, alias: str, until: float, say: Say) -> None:
+    """Load what waits in the spool until a moment of the monotonic clock.
 
-    A damaged file is moved aside and named. DatabaseError where the database can't be reached or takes nothing: what
-    was not loaded stays.
+    A file that is damaged, or that no database can take, is moved aside and named. DatabaseError where the database
+    can't be reached or takes nothing: what was not loaded stays.
     """
-    loaded = 0
+    refused = 0
     for path, run in spool.taken(place, until):
+        if refused == REFUSALS:
+            return
         if isinstance(run, str):
-            other = spool.set_aside(place, path)
-            say(f"a file of the spool was moved aside, since {run}: {other}")
+            say(_aside(place, path, run))
             continue
-        load(run, alias)
-        spool.done(path)
-        loaded += 1
-    return loaded
+        try:
+            problem = _load_or_tell(run, alias)
+        except OperationalError as error:
+            if not _answers(alias):
+                raise
+            say(explain(error, alias))
+            refused += 1
+            continue
+        if not states.settle(place, run):
+            return
+        if problem:
+            say(_aside(place, path, problem))
+            refused += 1
+        else:
+            spool.done(path)
+
+
+def _aside(place: Place, path: Path, problem: str) -> str:
+    """Move a file aside, and return what there is to say about it."""
+    return f"a file of the spool was moved aside, since {problem}: {spool.set_aside(place, path)}"
+
+
+def _load_or_tell(run: SpooledRun, alias: str) -> str:
+    """Load a run; return what is wrong with it if no database could take it. DatabaseError for all that may pass."""
+    outcome = attempt(lambda: load(run, alias))
+    if not isinstance(outcome, Crash):
+        return ""
+    if isinstance(outcome.error, DatabaseError) and not isinstance(outcome.error, DataError | IntegrityError):
+        raise outcome.error
+    return f"it can't be loaded ({outcome.name}: {outcome.text})"
+
+
+def _answers(alias: str) -> bool:
+    """Tell whether the database goes on answering after it has refused something: a lock, or a packet too large."""
+    connection = connections[alias]
+    try:
+        connection.close()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
 
 
 def load(run: SpooledRun, alias: str) -> bool:
@@ -57,6 +100,7 @@ def _write(run: SpooledRun, alias: str) -> None:
         duration=report["duration"],
         status=report["status"],
         trigger=run.trigger,
+        complete=run.complete,
         report=report,
         state=run.state,
     )
@@ -87,44 +131,56 @@ KEPT = {"value", "warning", "critical", "min", "max", "reason"}
 
 
 def _reconcile(run: SpooledRun, row: HealthRun, alias: str) -> None:
-    """Make the open alerts of the host those that the run's state has.
+    """Open, change and end the alerts of the checks that the run has looked at.
 
-    What is said of a check by a run that is newer than this one stays.
+    An alert that the run found open and that is not there was ended by hand: it is not opened again here.
     """
     alerts = SystemAlert.objects.using(alias)
+    rows = alerts.filter(host=row.host, resolved=False)
+    there = {alert.alert_type: alert for alert in rows if alert.host == row.host}
     memories = {name: Memory.from_json(data) for name, data in run.state["checks"].items()}
-    there = {alert.alert_type: alert for alert in alerts.filter(host=row.host, resolved=False)}
-    open_now = [
-        _alert(name, memory, row)
+    looked_at = {check["name"] for check in run.report["checks"] if not check["blocked_by"]}
+    changed = [
+        _alert(name, memory.alert, row)
         for name, memory in memories.items()
-        if memory.alert and not _newer(there.get(fitting(name, CHECK)), row)
+        if memory.alert
+        and name in looked_at
+        and (name in run.opened or _changes(there.get(fitting(name, CHECK)), memory))
     ]
-    if open_now:
+    if changed:
         targeted = connections[alias].features.supports_update_conflicts_with_target
         target = ["open_key"] if targeted else None
-        alerts.bulk_create(open_now, update_conflicts=True, update_fields=UPDATED, unique_fields=target)
-    for reason in sorted({why for name, why in _over(memories, run.ended) if fitting(name, CHECK) in there}):
-        names = [fitting(name, CHECK) for name, why in _over(memories, run.ended) if why == reason]
-        alerts.filter(host=row.host, resolved=False, alert_type__in=names, seen_at__lte=row.started_at).update(
-            resolved=True, resolved_at=row.started_at, resolution=reason, open_key=None
-        )
+        alerts.bulk_create(changed, update_conflicts=True, update_fields=UPDATED, unique_fields=target)
+    over = [
+        _resolved(there[fitting(name, CHECK)], row, why)
+        for name, why in _over(memories, looked_at, run.ended)
+        if fitting(name, CHECK) in there
+    ]
+    if over:
+        alerts.bulk_update(over, ENDED)
 
 
-def _over(memories: Mapping[str, Memory], ended: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _changes(alert: SystemAlert | None, memory: Memory) -> bool:
+    """Tell whether a run has to say something new of an alert that is there: it found the state, or flapping turned."""
+    if alert is None or memory.alert is None:
+        return False
+    return memory.bad > 0 or alert.flapping != memory.alert.flapping
+
+
+def _over(memories: Mapping[str, Memory], looked_at: set[str], ended: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the checks that have no alert after a run, each with the reason why it has none."""
     yield from ended.items()
     for name, memory in memories.items():
-        if not memory.alert and name not in ended and memory.status in {"healthy", "skipped"}:
+        if not memory.alert and not memory.bad and name in looked_at and name not in ended:
             yield name, "recovered"
 
 
-def _newer(alert: SystemAlert | None, run: HealthRun) -> bool:
-    return alert is not None and alert.seen_at > run.started_at
+def _resolved(alert: SystemAlert, run: HealthRun, why: str) -> SystemAlert:
+    alert.resolved, alert.resolved_at, alert.resolution, alert.open_key = True, run.started_at, why, None
+    return alert
 
 
-def _alert(name: str, memory: Memory, run: HealthRun) -> SystemAlert:
-    alert = memory.alert
-    assert alert is not None  # noqa: S101  # those without are left out by the caller
+def _alert(name: str, alert: Alert, run: HealthRun) -> SystemAlert:
     what = fitting(name, CHECK)
     return SystemAlert(
         alert_type=what,
@@ -136,7 +192,7 @@ def _alert(name: str, memory: Memory, run: HealthRun) -> SystemAlert:
         created_at=moment(alert.since),
         seen_at=run.started_at,
         count=alert.runs,
-        open_key=f"{run.host} {what}",
+        open_key=hashlib.sha256(f"{run.host}\0{what}".encode()).hexdigest(),
     )
 
 
@@ -157,8 +213,3 @@ def explain(error: DatabaseError, alias: str) -> str:
             f"run 'manage.py migrate health_cli{where}'"
         )
     return f"the database '{alias}' took nothing: {text}"
-
-
-def monotonic_left(until: float) -> float:
-    """Return the seconds that are left, at least none."""
-    return max(0.0, until - time.monotonic())

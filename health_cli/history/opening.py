@@ -20,11 +20,12 @@ WAIT_FOR_TABLES = 5.0  # seconds that another process may take to make the table
 
 
 class Record(NamedTuple):
-    """The record of a project: its settings, and the alias of its database."""
+    """The record of a project: its settings, the alias of its database, and its folder on this host."""
 
     source: Source
     setting: HealthSetting
     alias: str
+    place: Place
 
     @contextmanager
     def connected(self, seconds: float) -> Iterator[Any]:
@@ -41,13 +42,13 @@ def open_record(project: Project, place: Place) -> Record:
         raise ConfigError.of([problem.message for problem in problems], hint="'manage.py check' finds them too.")
     if source.name == EMBEDDED:
         _own_database(place)
-        return Record(source, setting, "default")
+        return Record(source, setting, "default", place)
     load_models()
     alias = setting.RECORD_DATABASE
     if alias not in connections.settings:
         known = ", ".join(connections.settings)
         raise ConfigError(f"RECORD_DATABASE is {alias!r}, and DATABASES has {known}.", hint="Name one of these.")
-    return Record(source, setting, alias)
+    return Record(source, setting, alias, place)
 
 
 def _own_database(place: Place) -> None:

@@ -11,7 +11,7 @@ import pwd
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,8 +49,10 @@ class Place:
 
     def make(self) -> None:
         """Make the folders, closed to others; OSError where that can't be done."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.spool.mkdir(mode=0o700, exist_ok=True)
+        for folder in (self.folder, self.spool):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                give(folder, folder.parent)
 
     @contextlib.contextmanager
     def locked(self, name: str, seconds: float) -> Iterator[bool]:
@@ -72,24 +74,31 @@ class Lock:
         """Take nothing yet."""
         self._path, self._fd = path, -1
 
-    def take(self, seconds: float = 0) -> bool:
-        """Take it, waiting that long at the most; OSError where the folder can't be written to."""
+    def take(self, seconds: float = 0, *, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Take it, waiting that long at the most, or until `stop`; OSError where the folder can't be written to."""
         import fcntl
 
         until = time.monotonic() + seconds
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         _OPEN.add(self._fd)
+        give(self._fd, self._path.parent)
         while True:
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.ftruncate(self._fd, 0)
-                os.pwrite(self._fd, f"{os.getpid()} {time.time():.0f}\n".encode(), 0)
-                return True
             except BlockingIOError:
-                if time.monotonic() >= until:
+                if time.monotonic() >= until or stop():
                     self.release()
                     return False
                 time.sleep(RETRY)
+            else:
+                self._sign()
+                return True
+
+    def _sign(self) -> None:
+        """Write down who holds it: for messages, so that a full disk is no matter."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()} {time.time():.0f}\n".encode(), 0)
 
     def holder(self) -> tuple[int, float] | None:
         """Return the pid of who has or had it last, and since when, in seconds since the epoch."""
@@ -164,15 +173,27 @@ def _file_of(found: Where) -> str:
     return ""
 
 
+def give(what: int | Path, folder: Path) -> None:
+    """Let what root has made belong to the owner of its folder, who could not go on with it else. OSError."""
+    if os.geteuid() == 0:
+        owner = os.stat(folder)
+        if owner.st_uid:
+            os.chown(what, owner.st_uid, owner.st_gid)
+
+
 def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
-    """Write a file that is whole or not there: a temporary name, fsync, rename, and the folder's fsync. OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write a file that is whole or not there: a temporary name, fsync, rename, and the folder's fsync. OSError.
+
+    One writer at a time: whoever writes a file here has the lock that goes with it.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         with open(fd, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fchmod(fd, mode)
+            give(fd, path.parent)
             os.fsync(fd)
         os.replace(temporary, path)
     except BaseException:
@@ -192,10 +213,10 @@ def _sync(folder: Path) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file of ours holds; None where it is missing, unreadable or damaged."""
+    """Return what a JSON file of ours holds, None where there is none; ValueError for a damaged one, OSError."""
     import json
 
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError):
         return None

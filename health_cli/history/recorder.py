@@ -5,7 +5,6 @@ the state and the last run are written, and only then a process of its own loads
 Whoever is killed in between loses nothing: the next run goes on where the files are.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,9 +20,11 @@ from health_cli.history import spool
 from health_cli.history import state as states
 from health_cli.history.child import Child, Say
 from health_cli.history.kept import Kept
-from health_cli.history.place import Place, Project, write_whole
+from health_cli.history.last import write_last
+from health_cli.history.place import Place, Project
 
-LOCK = 1.0  # seconds to wait for another process that writes the state
+SHORTEST_WAIT = 0.1  # seconds to wait for the lock of the state where the deadline is over: it is held for less
+DAY = 86_400
 LEAST = 0.3  # seconds that loading the record's models takes at least: with less it is not begun
 LOADED = "loaded"  # what the process in the back says when the record has all there is
 
@@ -54,9 +55,9 @@ class Recorder:
         What fails changes nothing about the run.
         """
         until = time.monotonic() + seconds
-        lines = self._early.finish()[0] if self._early else []
+        lines = self._early.finish(until)[0] if self._early else []
         kept = Kept(report, setting, complete, self._trigger, self._place.folder.name)
-        written = attempt(lambda: self._spool(kept))
+        written = attempt(lambda: self._spool(kept, until, lines.append))
         if isinstance(written, Crash):
             lines.append(f"the folder {self._place.folder} can't be written to: {written.text}")
         fresh = kept if isinstance(written, Crash) else None
@@ -77,32 +78,41 @@ class Recorder:
         lines, ended = Child(lambda say: self._work(say, left, fresh), left, forks=self._forks).finish()
         return lines if ended or LOADED in lines else [*lines, f"loading had not ended after {left:.1f} s"]
 
-    def _spool(self, kept: Kept) -> Path:
+    def _spool(self, kept: Kept, until: float, say: Say) -> Path:
         """Make the run a file, write what follows from it, and return the file.
 
         OSError where the folder can't be written to.
         """
         place = self._place
         place.make()
-        with place.locked("state", LOCK) as ours:
+        with place.locked("state", min(states.LOCK, max(SHORTEST_WAIT, until - time.monotonic()))) as ours:
             if not ours:
                 raise OSError("another process holds its lock")
+            spool.adopt(place)
+            if damaged := states.damaged(place):
+                say(f"what is known of open alerts was damaged, and begins anew: {damaged}")
             before = states.load(place)
-            run = kept.decided(before.memories)
+            run = kept.decided(before.memories, before.serial + 1)
             file = spool.put(place, run)
-            notices = (*before.notices, *run.state["notices"])
-            states.save(
-                place,
-                replace(before, at=run.at, checks=run.state["checks"], notices=notices, setting=dict(kept.setting)),
-            )
-            last = {"report": run.report, "at": run.at, "every": kept.setting.get("every", 0)}
-            write_whole(place.last, json.dumps(last, allow_nan=False), 0o644)
+            followed = attempt(lambda: self._follow(before, run, kept, say))
+            if isinstance(followed, Crash):  # the file in the spool has all that is needed to do it later
+                say(f"the folder {place.folder} can't be written to: {followed.text}")
             return file
+
+    def _follow(self, before: states.State, run: spool.SpooledRun, kept: Kept, say: Say) -> None:
+        """Write what follows from a run; for who has the lock. OSError."""
+        setting = dict(kept.setting)
+        notices = (*before.notices, *run.state["notices"])
+        after = replace(before, serial=run.serial, checks=run.state["checks"], notices=notices, setting=setting)
+        states.save(self._place, after)
+        write_last(self._place, kept.report, run.at, setting, complete=run.complete)
+        if setting.get("keep_days") and (lost := spool.expire(self._place, setting["keep_days"] * DAY)):
+            say(f"{lost} runs in {self._place.spool} were removed: they had waited longer than KEEP_DAYS")
 
     def _work(self, say: Say, seconds: float, fresh: Kept | None) -> None:
         """Load and tell, in a process or a thread of its own."""
         until = time.monotonic() + seconds
         record = import_module("health_cli.history.opening").open_record(self._project, self._place)
         redactor = Redactor(record.source.secrets)
-        work = import_module("health_cli.history.working").work
-        work(self._place, record, until, lambda line: say(safe_text(line, redactor)), fresh)
+        work = import_module("health_cli.history.working").Work
+        work(self._place, record, until, lambda line: say(safe_text(line, redactor)), fresh).do()

@@ -1,14 +1,15 @@
 """Spool: the one way into the record. A run is a file first, and stays one until the database has it.
 
-A file holds one line of JSON and its SHA-256 below. Names sort by time. What was never renamed because its writer was
-killed is renamed by whoever comes next, if it is whole.
+A file holds one line of JSON and its SHA-256 below. Runs are numbered in the order in which they were decided, and
+loaded in that order. Files are only made by who has the lock of the state: what was never renamed is of a writer that
+was killed, and is renamed by whoever has the lock next, if it is whole.
 """
 
 import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,21 +17,24 @@ from typing import Any, NamedTuple
 from health_cli.history.place import Place, write_whole
 
 SCHEMA = "health-cli-run/1"
-ABANDONED = 60.0  # seconds after which nobody is still writing a file
 
 
 class SpooledRun(NamedTuple):
     """A run on its way into the record.
 
-    `at` is when it began, in seconds since the epoch; `state` what alerting remembers after it; `ended` why each
-    alert that ended by it did, by the name of its check.
+    `serial` is its number on this host, `at` when it began, in seconds since the epoch. `complete` tells that all
+    checks there are were to run. `state` has what alerting remembers after it, and what it has to tell; `opened` are
+    the checks whose alerts it opened, and `ended` says why each alert that it ended did, by the name of its check.
     """
 
+    serial: int
     uuid: str
     at: float
     trigger: str
+    complete: bool
     report: Mapping[str, Any]
     state: Mapping[str, Any]
+    opened: Sequence[str]
     ended: Mapping[str, str]
 
     def text(self) -> str:
@@ -45,29 +49,28 @@ class SpooledRun(NamedTuple):
         if rest != f"{sha256(body.encode()).hexdigest()}\n":
             raise ValueError("it is cut short or was changed")
         data = json.loads(body)
-        if data.pop("schema", None) != SCHEMA:
+        if data.pop("schema", None) != SCHEMA or data.keys() != set(cls._fields):
             raise ValueError("another version of health-cli wrote it")
         return cls(**data)
 
 
 def put(place: Place, run: SpooledRun) -> Path:
     """Write a run into the spool and return its file; OSError where that can't be done."""
-    path = place.spool / f"{int(run.at * 1000):015d}-{run.uuid}.json"
+    path = place.spool / f"{run.serial:012d}-{run.uuid}.json"
     write_whole(path, run.text())
     return path
 
 
 def pending(place: Place) -> list[Path]:
-    """Return the files that wait, oldest first; none where there is no spool."""
+    """Return the files that wait, in their order; none where there is no spool. OSError where it can't be read."""
     try:
         return sorted(path for path in place.spool.iterdir() if path.suffix == ".json" and path.name[0] != ".")
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
 def taken(place: Place, until: float) -> Iterator[tuple[Path, SpooledRun | str]]:
     """Yield each file that waits with its run, or with what is wrong with it, until a moment of the monotonic clock."""
-    _adopt(place)
     for path in pending(place):
         if time.monotonic() >= until:
             return
@@ -75,20 +78,28 @@ def taken(place: Place, until: float) -> Iterator[tuple[Path, SpooledRun | str]]
             yield path, SpooledRun.parse(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             continue
-        except (OSError, ValueError, TypeError) as error:
-            yield path, str(error) if isinstance(error, ValueError) else f"it can't be read: {error}"
+        except ValueError as error:
+            yield path, "it is no text" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
-def newest(place: Place) -> SpooledRun | None:
-    """Return the newest run that waits and can be read."""
-    for path in reversed(pending(place)):
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            return SpooledRun.parse(path.read_text(encoding="utf-8"))
-    return None
+def newer(place: Place, serial: int) -> list[SpooledRun]:
+    """Return the runs that wait, can be read and have a number above that, in their order."""
+    runs = []
+    for path in pending(place):
+        if serial_of(path) > serial:
+            with contextlib.suppress(OSError, ValueError):
+                runs.append(SpooledRun.parse(path.read_text(encoding="utf-8")))
+    return runs
+
+
+def serial_of(path: Path) -> int:
+    """Return the number that a file's name has, 0 for a name that is none of ours."""
+    number = path.name.partition("-")[0]
+    return int(number) if number.isascii() and number.isdigit() else 0
 
 
 def set_aside(place: Place, path: Path) -> Path:
-    """Move a damaged file to where nobody trips over it again, and return its new place."""
+    """Move a file that can't be used to where nobody trips over it again, and return its new place."""
     place.aside.mkdir(mode=0o700, exist_ok=True)
     other = place.aside / path.name
     os.replace(path, other)
@@ -100,26 +111,26 @@ def done(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _adopt(place: Place) -> None:
-    """Finish what killed writers left: a whole file gets its name, what is cut short was never a run."""
+def adopt(place: Place) -> None:
+    """Finish what killed writers left: a whole run gets its name, all else never was one. For who has the state's lock.
+
+    OSError where the folder can't be written to.
+    """
     for path in place.spool.glob(".*.tmp"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime < ABANDONED and _lives(path):
-                continue
-            try:
-                SpooledRun.parse(path.read_text(encoding="utf-8"))
-            except ValueError:
-                path.unlink()
-            else:
-                os.replace(path, path.with_name(path.name[1:].rpartition(".json")[0] + ".json"))
+        try:
+            SpooledRun.parse(path.read_text(encoding="utf-8"))
+        except ValueError:
+            path.unlink(missing_ok=True)
+        else:
+            os.replace(path, path.with_name(path.name[1:].removesuffix(".tmp")))
 
 
-def _lives(path: Path) -> bool:
-    """Tell whether the process that writes this file is there."""
-    try:
-        os.kill(int(path.name.split(".")[-2]), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:  # it is another user's
-        return True
-    return True
+def expire(place: Place, seconds: float) -> int:
+    """Remove what has waited longer than the record would keep it, and return how many files that were. OSError."""
+    count, oldest = 0, time.time() - seconds
+    for path in pending(place):
+        if path.stat().st_mtime >= oldest:
+            break
+        path.unlink(missing_ok=True)
+        count += 1
+    return count

@@ -1,28 +1,32 @@
 """State: what alerting remembers between two runs, in one small file beside the spool.
 
-The file is written after the run is in the spool. Where a writer was killed in between, the newest run in the spool
-knows better, since it carries the state that follows from it.
+The file is written after the run is in the spool. Where a writer was killed in between, the spool knows better: each
+run carries the state that follows from it, and its number tells whether the file has that. Before such a run leaves
+the spool, the file is written.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from health_cli.history import spool
 from health_cli.history.alerts import Memory
 from health_cli.history.place import Place, read_json, write_whole
 
+LOCK = 1.0  # seconds to wait for another process that writes the state
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What is remembered after the run that began at `at`.
+    """What is remembered after the run of this number.
 
     `checks` has a Memory a check, `notices` what is still to be told and to whom not any more, `silences` those of the
     record when it was last reached, and `setting` what the settings said about recording when they could be read.
     """
 
-    at: float = 0.0
+    serial: int = 0
     checks: Mapping[str, Any] = field(default_factory=dict)
     notices: tuple[Mapping[str, Any], ...] = ()
     silences: tuple[Mapping[str, Any], ...] = ()
@@ -37,24 +41,62 @@ class State:
         """Write it for the file."""
         return {name: getattr(self, name) for name in self.__slots__}
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "State":
+        """Read what `to_json` wrote; ValueError where it is not that."""
+        try:
+            state = cls(**{**data, "notices": tuple(data["notices"]), "silences": tuple(data["silences"])})
+            rows = (*state.notices, *state.silences, state.setting)
+            if all(isinstance(row, Mapping) for row in rows) and state.serial >= 0:
+                state.memories  # noqa: B018  # what can't be read is no state
+                return state
+        except (TypeError, KeyError, AttributeError):
+            pass
+        raise ValueError("another version of health-cli wrote it")
+
 
 def load(place: Place) -> State:
-    """Return the state; an empty one where there is none yet, or none that can be read."""
-    data = read_json(place.state)
-    try:
-        state = State(**data) if isinstance(data, dict) else State()
-        state = replace(state, notices=tuple(state.notices), silences=tuple(state.silences))
-        state.memories  # noqa: B018  # a file of another version is no state
-    except TypeError:
-        state = State()
-    newest = spool.newest(place)
-    if newest is None or newest.at <= state.at:
+    """Return the state: an empty one where there is none yet, or a damaged one. OSError where it can't be read."""
+    state = _written(place)
+    newer = spool.newer(place, state.serial)
+    if not newer:
         return state
-    return replace(
-        state, at=newest.at, checks=newest.state["checks"], notices=(*state.notices, *newest.state["notices"])
-    )
+    notices = (*state.notices, *(notice for run in newer for notice in run.state["notices"]))
+    return replace(state, serial=newer[-1].serial, checks=newer[-1].state["checks"], notices=notices)
 
 
 def save(place: Place, state: State) -> None:
-    """Write the state; OSError."""
+    """Write the state, for who has its lock; OSError."""
     write_whole(place.state, json.dumps(state.to_json(), allow_nan=False))
+
+
+def settle(place: Place, run: spool.SpooledRun) -> bool:
+    """Write what follows from a run that waits, if its writer was killed before; False where another has the lock."""
+    if run.serial <= _written(place).serial:
+        return True
+    with place.locked("state", LOCK) as ours:
+        if ours:
+            save(place, load(place))
+        return ours
+
+
+def damaged(place: Place) -> Path | None:
+    """Move a file that can't be understood aside, and return its new place; for who has the lock."""
+    try:
+        _read(place)
+    except ValueError:
+        return spool.set_aside(place, place.state)
+    return None
+
+
+def _written(place: Place) -> State:
+    try:
+        return _read(place)
+    except ValueError:
+        return State()
+
+
+def _read(place: Place) -> State:
+    """Return what the file holds; ValueError, OSError."""
+    data = read_json(place.state)
+    return State() if data is None else State.from_json(data)

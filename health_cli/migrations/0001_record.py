@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
                 ('duration', models.FloatField()),
                 ('status', models.CharField(max_length=10)),
                 ('trigger', models.CharField(max_length=10)),
+                ('complete', models.BooleanField()),
                 ('report', models.JSONField()),
                 ('state', models.JSONField(default=dict)),
                 ('condensed', models.BooleanField(default=False, editable=False)),
@@ -89,7 +90,7 @@ class Migration(migrations.Migration):
                 ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
                 ('by', models.CharField(blank=True, max_length=150, verbose_name='acknowledged by')),
                 ('why', models.TextField(blank=True, verbose_name='acknowledged because')),
-                ('open_key', models.CharField(editable=False, max_length=381, null=True, unique=True)),
+                ('open_key', models.CharField(editable=False, max_length=64, null=True, unique=True)),
             ],
             options={
                 'verbose_name': 'alert',

@@ -17,7 +17,8 @@ for batch in json.load(sys.stdin):
     series = {"host": host, "check_name": check, "metric_name": metric, "unit": unit, "status": "healthy"}
     began = moment(max((seconds for seconds, _ in batch["runs"]), default=0))
     run = HealthRun.objects.using(alias).create(
-        uuid=uuid.uuid4(), host=host, started_at=began, duration=1, status="healthy", trigger="command", report={}
+        uuid=uuid.uuid4(), host=host, started_at=began, duration=1, status="healthy", trigger="command",
+        complete=True, report={}
     )
     HealthMetric.objects.using(alias).bulk_create(
         (HealthMetric(run=run, value=value, metric_value=extra, timestamp=moment(seconds), **series)

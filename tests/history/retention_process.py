@@ -63,7 +63,7 @@ def record(runs: Sequence[Run]) -> None:
     from health_cli.history.database import moment
     from health_cli.models import HealthMetric, HealthRun
 
-    about: dict[str, Any] = {"duration": 0.1, "status": "healthy", "trigger": "command", "report": {}}
+    about: dict[str, Any] = {"duration": 0.1, "status": "healthy", "trigger": "command", "complete": True, "report": {}}
     new = [HealthRun(uuid=uuid.uuid4(), host=host, started_at=moment(start), **about) for host, start, _ in runs]
     with transaction.atomic():
         HealthRun.objects.bulk_create(new)

@@ -115,7 +115,7 @@ def test_a_check_that_is_gone_resolves_where_all_were_to_run(complete: bool, lef
 def test_a_blocked_check_keeps_its_alert() -> None:
     before = decide({}, report(result("c")), 0, Rules(), complete=True)
     decision = decide(before.memories, report(result("b")), 60, Rules(), complete=True)
-    assert decision == Decision(before.memories, (), {})
+    assert decision == Decision(before.memories, (), (), {})
 
 
 @pytest.mark.parametrize(

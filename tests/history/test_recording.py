@@ -94,13 +94,14 @@ def run(number, status, alert, checks=20):
     metrics = [{"name": f"m{i}", "value": i, "unit": "B", "warning": "5", "critical": None, "min": 0, "max": None,
                 "status": "healthy", "reason": None} for i in range(9)]
     names = [f"own.check:{i}" for i in range(checks)]
-    checks = [{"name": name, "status": status, "duration": .1, "metrics": metrics} for name in names]
+    about = {"status": status, "duration": .1, "metrics": metrics, "blocked_by": None}
+    checks = [{"name": name, **about} for name in names]
     open_alert = dict(since=1.0, severity="warning", worst="warning", runs=number, status="warning", summary="s",
                       message="m", hint="h", flapping=False) if alert else None
-    memory = dict(status=status, since=1.0, bad=1, good=0, recent="b", alert=open_alert)
+    memory = dict(status=status, since=1.0, bad=bool(alert), good=0, recent="b", alert=open_alert)
     report = {"host": "web1", "duration": 1.0, "status": status, "checks": checks}
-    return SpooledRun(f"00000000-0000-0000-0000-{number:012d}", NOW + number, "command", report,
-                      {"checks": dict.fromkeys(names, memory), "notices": []}, {})
+    return SpooledRun(number, f"00000000-0000-0000-0000-{number:012d}", NOW + number, "command", True, report,
+                      {"checks": dict.fromkeys(names, memory), "notices": []}, names if alert else [], {})
 """
 
 
@@ -208,11 +209,15 @@ def test_the_setting_records_and_an_option_overrides_it(shop: ShopFactory) -> No
 def test_a_run_is_recorded_when_the_settings_break(shop: ShopFactory) -> None:
     place = migrate(shop(setting={"RECORD": True}))
     place.json("host.load")
-    broken = place.json("host.load", env={"SHOP_HEALTH_CLI": "{"})
+    assert place.json("host.load", env={"SHOP_HEALTH_CLI": "{"}).code == 3
+    assert spool(place) == [], "that may be for what was asked"
+    broken = place.json(env={"SHOP_HEALTH_CLI": "{"})
     assert broken.code == 3
     assert len(spool(place)) == 1
+    assert place.health("last").code == 3
     place.json("host.load")
     assert [row[0] for row in rows(place, "HealthRun", "status")] == ["healthy", "unknown", "healthy"]
+    assert place.health("last", "-f", "json").report["checks"][0]["name"] == "host.load"
 
 
 @pytest.mark.parametrize("how", ["freeze", "kill"])

@@ -1,0 +1,60 @@
+"""Agreement: brings what people did in the record, silences and alerts that they ended, into the state on this host.
+
+There it is known while the database is down.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from django.utils import timezone
+
+from health_cli.history import spool
+from health_cli.history import state as states
+from health_cli.history.alerts import forgotten
+from health_cli.history.database import seconds_of
+from health_cli.history.loading import fitting
+from health_cli.history.place import Place
+from health_cli.models import CHECK, HOST, Silence, SystemAlert
+
+
+def take_silences(place: Place, alias: str) -> None:
+    """Take the silences over; OSError where the state can't be written."""
+    wanted = silences(alias)
+    with place.locked("state", states.LOCK) as ours:
+        state = states.load(place)
+        if ours and state.silences != wanted:
+            states.save(place, replace(state, silences=wanted))
+
+
+def forget_ended(place: Place, alias: str) -> None:
+    """Forget the alerts that the record has not open any more; OSError where the state can't be written.
+
+    A run that waits, or came meanwhile, knows of alerts that the record can't have yet: then none is forgotten.
+    """
+    before = states.load(place).serial
+    opened = _open_here(alias)
+    with place.locked("state", states.LOCK) as ours:
+        state = states.load(place)
+        checks = _without_ended(state, opened)
+        if ours and state.serial == before and not spool.pending(place) and checks != state.checks:
+            states.save(place, replace(state, checks=checks))
+
+
+def silences(alias: str) -> tuple[Mapping[str, Any], ...]:
+    """Return what somebody wants to hear nothing of now, as the state has it."""
+    rows = Silence.objects.using(alias).filter(until__gt=timezone.now())
+    return tuple({"pattern": s.pattern, "host": s.host, "until": seconds_of(s.until)} for s in rows)
+
+
+def _open_here(alias: str) -> set[str]:
+    rows = SystemAlert.objects.using(alias).filter(host=fitting(os.uname().nodename, HOST), resolved=False)
+    return set(rows.values_list("alert_type", flat=True))
+
+
+def _without_ended(state: states.State, opened: set[str]) -> dict[str, Any]:
+    return {
+        name: memory.to_json() if not memory.alert or fitting(name, CHECK) in opened else forgotten(memory).to_json()
+        for name, memory in state.memories.items()
+    }
