@@ -1,6 +1,7 @@
 # make demo    see it work, without any service
 # make test    everything that proves it, on real services; installs what it needs on Debian and Ubuntu
 # make lint    the rules       make bench   the speed       make docs   the reference pages       make clean
+# make faults  kill a recording run at every step, in every way; takes half an hour, or ROUNDS=n times that
 
 SHELL := /bin/bash
 PYENV := $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13)
@@ -14,7 +15,7 @@ RUN_IN_SHOP := cd examples/shop && SHOP_STATE="$(CURDIR)/.cache/shop"
 # Servers that fail, real workers, the record on three databases: what these do is the same to any Python.
 SERVICES := tests/failing_well tests/test_servers.py tests/history/test_recording.py tests/history/test_retention.py
 
-.PHONY: demo test test-newest test-services test-oldest lint bench docs clean packages
+.PHONY: demo test test-newest test-services test-oldest lint faults bench docs clean packages
 
 demo: .venv-demo/ready
 	@mkdir -p .cache/shop
@@ -48,6 +49,9 @@ lint: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+faults: .venv/ready packages
+	.venv/bin/python -m pytest -s tests/history/every_fault.py
 
 bench: .venv/ready .venv-bench/ready packages
 	.venv/bin/python -m benchmarks.bench

@@ -350,9 +350,9 @@ class PostgreSQL(Server):
         who = login or {"user": "admin", "dbname": "postgres"}
         return psycopg.connect(host="127.0.0.1", port=self.port, password=PASSWORD, autocommit=True, **who)
 
-    def sql(self, *statements: str) -> list[Any]:
+    def sql(self, *statements: str, database: str = "postgres") -> list[Any]:
         """Run statements as the administrator; return the rows of the last."""
-        with self.connect() as connection:
+        with self.connect(user="admin", dbname=database) as connection:
             for statement in statements:
                 cursor = connection.execute(statement.replace("%%", "%"))  # type: ignore[arg-type]
             return cursor.fetchall() if cursor.description else []

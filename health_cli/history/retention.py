@@ -69,7 +69,7 @@ def prune(
 
 def _steps(alias: str, now: float, keep_days: float, keep_hourly_days: float, batch: int) -> Iterator[tuple[str, int]]:
     """Do it step by step; yield what was done to how many rows, never within a transaction."""
-    delete, old = _Deletion(alias, batch), moment(now - keep_days * DAY)
+    delete, old = _Deletion(alias, batch), moment((now - keep_days * DAY) // HOUR * HOUR)  # no hour is left in parts
     for number in _condense(alias, before=moment((now - GRACE) // HOUR * HOUR), batch=batch):
         yield "hours_written", number
     yield from _delete_runs(delete, alias, old)

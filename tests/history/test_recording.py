@@ -138,6 +138,25 @@ show([answers, HealthRun.objects.count(), HealthMetric.objects.count()])
     assert ask(recording, code) == [[True, False, False], 1, 200]
 
 
+def test_names_that_differ_in_their_case_alone_have_an_alert_each(recording: Shop) -> None:
+    code = (
+        LOAD
+        + """
+def renamed(run):
+    name = {"own.check:0": "own.check:a", "own.check:1": "own.check:A"}
+    report = {**run.report, "checks": [{**c, "name": name[c["name"]]} for c in run.report["checks"]]}
+    checks = {name[key]: value for key, value in run.state["checks"].items()}
+    opened = [name[key] for key in run.opened]
+    return run._replace(report=report, state={"checks": checks, "notices": []}, opened=opened)
+with bounded("default", 5):
+    load(renamed(run(1, "warning", 1, 2)), "default")
+    load(renamed(run(2, "warning", 1, 2))._replace(opened=[]), "default")
+show(list(map(list, SystemAlert.objects.order_by("id").values_list("alert_type", "count", "resolved"))))
+"""
+    )
+    assert ask(recording, code) == [["own.check:a", 2, False], ["own.check:A", 2, False]]
+
+
 def test_runs_at_the_same_time_are_all_recorded_once(recording: Shop) -> None:
     with ThreadPoolExecutor(4) as pool:
         runs = list(pool.map(lambda _: recording.json("host.load", options=["--record", "-t", "20"]), range(8)))

@@ -1,8 +1,10 @@
 """Telling from recorded runs, over a real webhook: once each, while the database is down too, again after a failure."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from tests.conftest import Shop, ShopFactory
 from tests.history.record import migrate
+from tests.history.rows import ask, rows
 
 BAD = ("-c", "host.load/load1=@0:")
 SECRET = "canary-hook-5ecret"
@@ -99,6 +102,53 @@ def test_what_is_silenced_is_told_nobody(told: Shop, hook: Hook) -> None:
     assert told.health("alerts", "silence", "host.load", "--for", "1h", "--why", "upgrade").code == 0
     assert [run(told, *BAD), run(told)] == ["", ""]
     assert hook.turns() == []
+
+
+def test_an_alert_that_was_ended_by_hand_opens_anew_and_is_told(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    assert [run(told, *BAD), run(told, *BAD)] == ["", ""]
+    assert told.health("alerts", "resolve", "1").code == 0
+    assert [run(told, *BAD), run(told, *BAD)] == ["", ""]
+    assert hook.turns() == [[("opened", "host.load")]] * 2
+    assert rows(told, "SystemAlert", "resolved", "count") == [[True, 2], [False, 2]]
+
+
+def test_so_does_one_that_was_ended_in_the_admin_at_the_run_after_the_next(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    run(told, *BAD)
+    ask(told, "from health_cli.history.handling import *; resolve(SystemAlert.objects.all(), by='ann'); show(0)")
+    assert [run(told, *BAD), run(told, *BAD)] == ["", ""]
+    assert hook.turns() == [[("opened", "host.load")]] * 2
+    assert [row[0] for row in rows(told, "SystemAlert", "resolved")] == [True, False]
+
+
+def test_a_run_that_no_file_could_be_made_of_is_told_too(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    (told.state / "file").touch()
+    nowhere = {"HEALTH_STATE_DIR": str(told.state / "file" / "record")}
+    for options in (BAD, BAD, ()):
+        told.json("host.load", options=["--record", *options], env=nowhere)
+    assert hook.turns() == [[("opened", "host.load")], [("resolved", "host.load")]]
+
+
+def test_a_frozen_channel_takes_nobody_elses_time(hook: Hook, shop: ShopFactory) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        frozen = {"webhook": f"http://127.0.0.1:{silent.getsockname()[1]}/"}
+        here = migrate(shop(setting={"NOTIFY": [frozen, {"webhook": hook.url}], "TIMEOUT": 5}))
+        done = here.json("host.load", options=["--record", *BAD])
+    assert "no answer in time" in done.err
+    assert done.seconds < 5.3
+    assert hook.turns() == [[("opened", "host.load")]]
+
+
+def test_two_runs_at_once_tell_once(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    hook.answer = 500
+    run(told, *BAD)
+    hook.answer = 204
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: run(told, *BAD), range(4)))
+    assert hook.turns() == [[("opened", "host.load")]]
 
 
 def test_no_file_of_ours_holds_a_secret(told: Shop, hook: Hook) -> None:
