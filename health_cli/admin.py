@@ -10,7 +10,7 @@ from health_cli.history.handling import acknowledge, resolve
 from health_cli.models import HealthMetric, HealthRun, Silence, SystemAlert
 
 
-class ForSuperusers(admin.ModelAdmin[Any]):
+class ForSuperusers(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in its stubs, not at run time
     """Seen by active superusers alone; recorded rows are changed by nobody."""
 
     show_full_result_count = False
@@ -73,7 +73,7 @@ class SystemAlertAdmin(ForSuperusers):
     def resolve(self, request: HttpRequest, alerts: QuerySet[SystemAlert]) -> None:
         """End these by hand."""
         count = resolve(alerts, by=request.user.get_username())
-        self.message_user(request, f"Resolved: {count}. What is still bad opens another one at the next run.")
+        self.message_user(request, f"Resolved: {count}. What is still bad opens another one by the run after the next.")
 
 
 @admin.register(Silence)

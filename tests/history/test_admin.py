@@ -1,0 +1,113 @@
+"""The record in Django's admin: for superusers alone, to look at, to acknowledge, to resolve and to silence."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = """
+import json, sys, uuid
+import django
+from django.conf import settings
+settings.configure(
+    SECRET_KEY="x", USE_TZ=True, ROOT_URLCONF="__main__", ALLOWED_HOSTS=["testserver"], STATIC_URL="/static/",
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1]}},
+    INSTALLED_APPS=["django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes",
+                    "django.contrib.sessions", "django.contrib.messages", "health_cli"],
+    MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware",
+                "django.contrib.auth.middleware.AuthenticationMiddleware",
+                "django.contrib.messages.middleware.MessageMiddleware"],
+    TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True,
+                "OPTIONS": {"context_processors": ["django.template.context_processors.request",
+                            "django.contrib.auth.context_processors.auth",
+                            "django.contrib.messages.context_processors.messages"]}}],
+    PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+)
+django.setup()
+from django.contrib import admin
+from django.contrib.auth.models import Permission, User
+from django.core.management import call_command
+from django.test import Client
+from django.test.utils import setup_test_environment
+from django.urls import path
+from django.utils import timezone
+from health_cli.models import *
+urlpatterns = [path("admin/", admin.site.urls)]
+setup_test_environment()
+call_command("migrate", verbosity=0)
+run = HealthRun.objects.create(uuid=uuid.uuid4(), host="web1", started_at=timezone.now(), duration=1, status="warning",
+                               trigger="command", complete=True, report={"checks": []}, state={"checks": "a memory"})
+HealthMetric.objects.create(run=run, host="web1", check_name="a.b", metric_name="m", unit="s", status="healthy",
+                            metric_value={"value": 1}, value=1, timestamp=run.started_at)
+about = dict(host="web1", message="m", severity="warning", created_at=run.started_at, seen_at=run.started_at)
+alerts = [SystemAlert.objects.create(alert_type=f"a.{n}", open_key=str(n), **about) for n in (1, 2)]
+root = User.objects.create_superuser("root", password="x")
+staff = User.objects.create_user("staff", password="x", is_staff=True)
+staff.user_permissions.set(Permission.objects.all())
+def client(user):
+    client = Client()
+    client.force_login(user)
+    return client
+def act(name, *rows):
+    data = {"action": name, "_selected_action": [row.pk for row in rows]}
+    return client(root).post("/admin/health_cli/systemalert/", data, follow=True)
+PAGES = [f"/admin/health_cli/{name}/" for name in ("healthrun", "healthmetric", "systemalert", "silence")]
+"""
+
+
+def ask(folder: Path, code: str) -> Any:
+    """Run code in a project with an admin; what it calls `print` with as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{PROJECT}\n{code}", folder / "db.sqlite3"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(("who", "status"), [("root", 200), ("staff", 403)])
+def test_superusers_alone_see_it(tmp_path: Path, who: str, status: int) -> None:
+    code = f"""
+pages = [*PAGES, f"{{PAGES[0]}}{{run.pk}}/change/", f"{{PAGES[2]}}{{alerts[0].pk}}/change/"]
+print(json.dumps([client({who}).get(page).status_code for page in pages]))
+"""
+    assert ask(tmp_path, code) == [status] * 6
+
+
+def test_nobody_changes_what_was_recorded(tmp_path: Path) -> None:
+    code = """
+asked = [client(root).post(f"{page}{row.pk}/{what}/", {"post": "yes"}).status_code
+         for page, row in zip(PAGES, (run, run.metrics.get(), alerts[0])) for what in ("change", "delete")]
+added = [client(root).get(f"{page}add/").status_code for page in PAGES]
+print(json.dumps([asked, added]))
+"""
+    assert ask(tmp_path, code) == [[403] * 6, [403, 403, 403, 200]]
+
+
+def test_what_alerting_remembers_is_not_shown(tmp_path: Path) -> None:
+    page = ask(tmp_path, 'print(json.dumps(client(root).get(f"{PAGES[0]}{run.pk}/change/").content.decode()))')
+    assert "web1" in page
+    assert "a memory" not in page
+
+
+def test_alerts_are_acknowledged_and_resolved_in_the_name_of_who_does_it(tmp_path: Path) -> None:
+    code = """
+said = [act("acknowledge", *alerts), act("resolve", alerts[0]), act("resolve", *alerts)]
+texts = [str(message) for page in said for message in page.context["messages"]]
+fields = ("by", "resolved", "resolution", "open_key")
+print(json.dumps([texts, list(map(list, SystemAlert.objects.order_by("alert_type").values_list(*fields)))]))
+"""
+    texts, rows = ask(tmp_path, code)
+    assert [text.split(".")[0] for text in texts] == ["Acknowledged: 2", "Resolved: 1", "Resolved: 1"]
+    assert rows == [["root", True, "by root", None]] * 2
+
+
+def test_a_silence_has_the_name_of_who_made_it(tmp_path: Path) -> None:
+    code = """
+data = {"pattern": "host.*", "host": "", "until_0": "2099-01-01", "until_1": "00:00", "why": "upgrade"}
+client(root).post("/admin/health_cli/silence/add/", data)
+print(json.dumps(list(map(list, Silence.objects.values_list("pattern", "host", "why", "by")))))
+"""
+    assert ask(tmp_path, code) == [["host.*", "", "upgrade", "root"]]
