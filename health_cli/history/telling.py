@@ -31,6 +31,8 @@ def tell(place: Place, channels: Sequence[Channel], until: float, say: Say) -> N
 
     OSError where it can't be written down that it was told.
     """
+    if not states.load(place).notices:
+        return
     with place.locked("tell", until - time.monotonic()) as ours:
         if ours:
             _tell_all(states.load(place), channels, until, say, lambda notice, name: _told(place, notice, name))

@@ -320,6 +320,30 @@ def test_a_full_disk_loses_no_run_that_the_database_takes(shop: ShopFactory, tmp
         subprocess.run(["umount", full], check=True)
 
 
+def test_a_folder_that_gets_read_only_loses_nothing(shop: ShopFactory, tmp_path: Path) -> None:
+    place = shop()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    env = {"HEALTH_STATE_DIR": str(folder)}
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
+    try:
+        assert "1 run in " in place.json("host.load", options=["--record", *BAD], env=env).err
+        subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+        migrate(place)
+        for _ in range(2):
+            run = place.json("host.load", options=["--record", *BAD], env=env)
+            assert run.code == 2
+            assert "Read-only file system" in run.err
+        subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
+        assert place.json("host.load", options=["--record"], env=env).err == ""
+        assert [row[0] for row in rows(place, "HealthRun", "status", order="started_at")] == ["critical"] * 3 + [
+            "healthy"
+        ]
+        assert {row[0] for row in rows(place, "SystemAlert", "resolved")} == {True}
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
 def test_without_a_project_the_record_is_a_file_that_two_may_make_at_once(tmp_path: Path) -> None:
     env = {"HEALTH_STATE_DIR": str(tmp_path / "state")}
     words = [HEALTH, "run", "host.load", "--record", "-f", "json"]
