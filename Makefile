@@ -13,7 +13,8 @@ SOURCES := pyproject.toml constraints.txt
 RUN_IN_SHOP := cd examples/shop && SHOP_STATE="$(CURDIR)/.cache/shop"
 
 # Servers that fail, real workers, the record on three databases: what these do is the same to any Python.
-SERVICES := tests/failing_well tests/test_servers.py tests/history/test_recording.py tests/history/test_retention.py
+SERVICES := tests/failing_well tests/test_servers.py tests/history/test_recording.py tests/history/test_retention.py \
+    tests/history/test_frozen.py
 
 .PHONY: demo test test-newest test-services test-oldest lint faults bench docs clean packages
 

@@ -345,6 +345,20 @@ class PostgreSQL(Server):
             "-c", "shared_buffers=16MB", "-c", "max_connections=20",
         ]  # fmt: skip
 
+    def freeze(self) -> None:
+        """Stop the server and the process of every connection."""
+        super().freeze()
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+        super().thaw()
+
+    def _signal(self, number: int) -> None:
+        for member in self.family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.send_signal(number)
+
     def connect(self, **login: Any) -> "psycopg.Connection[Any]":
         """Return a connection, the administrator's unless a login is given."""
         who = login or {"user": "admin", "dbname": "postgres"}

@@ -42,4 +42,4 @@ def show(message: str, hint: str, format_name: str, output: str, around: Surroun
 def plain(error: ConfigError) -> click.UsageError:
     """Return what click says about wrong settings, with every secret masked."""
     redactor = Redactor(error.secrets | environment_secrets(os.environ))
-    return click.UsageError(safe_text(f"{error.message}\n{error.hint}", redactor))
+    return click.UsageError(safe_text(f"{error.message}\n{error.hint}".rstrip(), redactor))

@@ -16,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from health_cli.core.errors import ConfigError
+from health_cli.history.answering import limited
 
 CONNECT, ANSWER = 2.0, 3.0  # seconds that the server may take, at the most
 
@@ -37,13 +38,15 @@ def bounded(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
         raise ConfigError(f"RECORD_DATABASE is {alias!r}: DATABASES has {known}.", hint="Name one of them.")
     own = connections[alias]
     connection = own.copy()
-    _limit(connection, min(CONNECT, seconds), min(ANSWER, seconds))
+    connect, answer = min(CONNECT, seconds), min(ANSWER, seconds)
+    _limit(connection, connect, answer)
     connections[alias] = connection
-    try:
-        yield connection
-    finally:
-        connection.close()
-        connections[alias] = own
+    with limited(connection, connect, answer):
+        try:
+            yield connection
+        finally:
+            connection.close()
+            connections[alias] = own
 
 
 def _limit(connection: BaseDatabaseWrapper, connect: float, answer: float) -> None:

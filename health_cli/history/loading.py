@@ -11,6 +11,7 @@ from health_cli.core.guard import Crash, attempt
 from health_cli.history import spool
 from health_cli.history import state as states
 from health_cli.history.alerts import Alert, Memory
+from health_cli.history.answering import NoAnswer, words
 from health_cli.history.child import Say
 from health_cli.history.database import moment
 from health_cli.history.place import Place
@@ -38,7 +39,7 @@ def load_all(place: Place, alias: str, until: float, say: Say) -> None:
         try:
             problem = _load_or_tell(run, alias)
         except OperationalError as error:
-            if not _answers(alias):
+            if isinstance(error, NoAnswer) or not _answers(alias):
                 raise
             say(explain(error, alias))
             refused += 1
@@ -205,6 +206,8 @@ def fitting(name: str, size: int) -> str:
 
 def explain(error: DatabaseError, alias: str) -> str:
     """Say what a database's refusal means for the record, and what to do."""
+    if isinstance(error, NoAnswer):
+        return str(error)
     text = str(error)
     if "no such table" in text or "doesn't exist" in text or "does not exist" in text:
         where = "" if alias == "default" else f" --database {alias}"
@@ -212,4 +215,4 @@ def explain(error: DatabaseError, alias: str) -> str:
             f"the database '{alias}' has no tables for the record: with \"health_cli\" in INSTALLED_APPS "
             f"run 'manage.py migrate health_cli{where}'"
         )
-    return f"the database '{alias}' took nothing: {text}"
+    return f"the database '{alias}' can't be used: {words(error)}"

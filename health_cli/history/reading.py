@@ -16,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from health_cli.core.errors import ConfigError
+from health_cli.history.answering import NoAnswer, words
 from health_cli.history.database import ANSWER, moment, seconds_of
 from health_cli.history.opening import Record
 
@@ -76,7 +77,7 @@ def asked(record: Record) -> Iterator[None]:
 
 
 def _explained(record: Record, error: Exception, connection: BaseDatabaseWrapper | None) -> ConfigError:
-    if connection is not None and _lacks_tables(connection):
+    if connection is not None and not isinstance(error, NoAnswer) and _lacks_tables(connection):
         option = "" if record.alias == "default" else f" --database {record.alias}"
         first = "" if "health_cli" in record.source.apps else 'Put "health_cli" in INSTALLED_APPS. '
         found = ConfigError(
@@ -84,9 +85,8 @@ def _explained(record: Record, error: Exception, connection: BaseDatabaseWrapper
             hint=f"{first}Create them: manage.py migrate health_cli{option}",
         )
     else:
-        text = " ".join(str(error).split())
         found = ConfigError(
-            f"The record in the database '{record.alias}' can't be read: {type(error).__name__}: {text}",
+            f"The record in the database '{record.alias}' can't be read: {words(error)}",
             hint=f"See more: health run database:{record.alias}",
         )
     found.secrets = record.source.secrets
