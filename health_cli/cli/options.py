@@ -107,10 +107,11 @@ class Deadline(click.ParamType):  # type: ignore[type-arg]  # generic in click's
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in click's stubs, not at run time
-    """A number of seconds, or with a unit: `90`, `90s`, `10m`, `2h`, `7d`, `1w`."""
+    """A number of seconds, or with a unit: `90`, `90s`, `10m`, `2h`, `7d`, `1w`; ten years at the most."""
 
     name = "duration"
     UNITS: ClassVar[dict[str, int]] = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+    MOST_DAYS = 3650
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the seconds."""
@@ -120,8 +121,10 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in click's
             seconds = float(number) * self.UNITS[unit]
         except (ValueError, KeyError):
             seconds = -1.0
-        if not 0 < seconds < float("inf"):
+        if not seconds > 0:
             self.fail(f"'{text}' is no time: use a number with s, m, h, d or w, such as 10m", param, ctx)
+        if seconds > self.MOST_DAYS * self.UNITS["d"]:
+            self.fail(f"'{text}' is too long: at most {self.MOST_DAYS}d, ten years", param, ctx)
         return seconds
 
 

@@ -131,9 +131,11 @@ if hasattr(os, "register_at_fork"):
 
 
 def base(environ: Mapping[str, str]) -> str:
-    """Return the folder of all projects of this user."""
-    if environ.get("HEALTH_STATE_DIR"):
-        return os.path.abspath(environ["HEALTH_STATE_DIR"])
+    """Return the folder of all projects of this user; ConfigError where it can't be told."""
+    if told := environ.get("HEALTH_STATE_DIR"):
+        if not os.path.isabs(told):  # each command would find another folder, by where it was called
+            raise ConfigError(f"HEALTH_STATE_DIR is {told!r}: give an absolute path, such as /var/lib/health-cli.")
+        return os.path.normpath(told)
     if os.getuid() == 0:
         return "/var/lib/health-cli"
     if environ.get("XDG_STATE_HOME"):

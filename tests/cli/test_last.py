@@ -106,6 +106,32 @@ def test_a_time_that_is_none_is_refused(age: str) -> None:
     assert "10m" in last.err
 
 
+@pytest.mark.parametrize("words", [["last", "--max-age"], ["alerts", "silence", "host", "--why", "x", "--for"]])
+@pytest.mark.parametrize("time", ["3651d", "9999999d", "1e400", "1e308w"])
+def test_a_time_of_more_than_ten_years_is_refused(here: dict[str, str], words: list[str], time: str) -> None:
+    run = health(*words, time, env=here)
+    assert run.code == 3
+    assert f"'{time}' is too long: at most 3650d, ten years" in run.err
+
+
+def test_ten_years_are_taken(recorded: Shop) -> None:
+    assert recorded.health("last", "--max-age", "3650d").code == 2
+    silenced = recorded.health("alerts", "silence", "host.*", "--for", "3650d", "--why", "for good")
+    assert (silenced.code, silenced.err) == (0, "")
+    assert "for good" in recorded.health("alerts").out
+
+
+@pytest.mark.parametrize("command", [["last"], ["alerts"], ["prune"], ["history", "host.load"], ["run", "--record"]])
+@pytest.mark.parametrize("folder", ["state", "./state", "~/state"])
+def test_a_state_folder_that_depends_on_where_one_stands_is_refused(
+    tmp_path: Path, command: list[str], folder: str
+) -> None:
+    run = health(*command, env={"HEALTH_STATE_DIR": folder}, cwd=tmp_path)
+    assert run.code == 3
+    assert f"HEALTH_STATE_DIR is '{folder}': give an absolute path" in run.err
+    assert not list(tmp_path.iterdir())
+
+
 def test_alerts_are_shown_silenced_and_resolved(recorded: Shop) -> None:
     shown = recorded.health("alerts")
     assert (shown.code, shown.err) == (0, "")
