@@ -74,12 +74,12 @@ def test_none_is_unknown(here: dict[str, str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"report": {}, "at": 1, "every": 0}', "\x00"])
 def test_a_damaged_file_is_no_run(here: dict[str, str], tmp_path: Path, text: str) -> None:
-    health("run", "host.load", "--record", env=here, cwd=tmp_path)
+    health("run", "host.memory", "--record", env=here, cwd=tmp_path)
     file = tmp_path / "state" / "host" / "last.json"
     file.write_text(text)
     last = health("last", "-f", "json", env=here, cwd=tmp_path)
     assert last.code == 0, "the database has it"
-    assert "host.load" in last.checks
+    assert "host.memory" in last.checks
 
 
 def test_another_host_comes_out_of_the_database(recorded: Shop) -> None:
@@ -121,7 +121,7 @@ def test_ten_years_are_taken(recorded: Shop) -> None:
     assert "for good" in recorded.health("alerts").out
 
 
-@pytest.mark.parametrize("command", [["last"], ["alerts"], ["prune"], ["history", "host.load"], ["run", "--record"]])
+@pytest.mark.parametrize("command", [["last"], ["alerts"], ["prune"], ["history", "host.load"]])
 @pytest.mark.parametrize("folder", ["state", "./state", "~/state"])
 def test_a_state_folder_that_depends_on_where_one_stands_is_refused(
     tmp_path: Path, command: list[str], folder: str
@@ -130,6 +130,12 @@ def test_a_state_folder_that_depends_on_where_one_stands_is_refused(
     assert run.code == 3
     assert f"HEALTH_STATE_DIR is '{folder}': give an absolute path" in run.err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_goes_on_without_it_and_says_so(tmp_path: Path) -> None:
+    run = health("run", "host.memory", "--record", env={"HEALTH_STATE_DIR": "state"}, cwd=tmp_path)
+    assert run.code == 0
+    assert "not all was recorded: HEALTH_STATE_DIR is 'state': give an absolute path" in run.err
 
 
 def test_alerts_are_shown_silenced_and_resolved(recorded: Shop) -> None:
