@@ -5,6 +5,7 @@ fails nothing; a command that did not do its work does.
 """
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +17,8 @@ from benchmarks.projects import project
 from benchmarks.services import BIN, SHOP, environment, services
 
 MEMORY = 64 << 20  # bytes
-HOST = {"host_cpu_used_percent=": 1, "host_memory_used_percent=": 1}
+HOST_MEMORY = {"host_memory_used_percent=": 1}
+HOST = {"host_cpu_used_percent=": 1, **HOST_MEMORY}
 DATABASE = {"database_default_connect_time=": 1}
 ALL = ("database", "cache", "celery.workers", "host.disk", "host.memory")
 PEER = {"Database(alias='default'): OK": 1, "Cache(alias='default'): OK": 1, "Ping(": 1, ": OK": 5}
@@ -47,6 +49,14 @@ def health(*words: str, env: Mapping[str, str], folder: Path = SHOP, proof: Mapp
     return Command(f"health run {' '.join(words)}", line, folder, env, {"HEALTH OK - ": 1, **(proof or {})})
 
 
+def last(*words: str, env: Mapping[str, str], proof: Mapping[str, int]) -> Command:
+    """Return a look at the last run, which is recorded first."""
+    record = (str(BIN / "health"), "run", "host.memory", "host.disk", "--record", "--fail-on", "never", "--quiet")
+    subprocess.run(record, cwd="/", env=env, check=True)
+    line = (str(BIN / "health"), "last", *words, "--fail-on", "never")
+    return Command(" ".join(("health last", *words)), line, Path("/"), env, proof)
+
+
 def rows(env: Mapping[str, str], folder: Path) -> Iterator[Row]:
     """Yield the rows of the table."""
     proof = {**DATABASE, "cache_default_roundtrip_time=": 1, "celery_workers_": 1}
@@ -63,6 +73,9 @@ def rows(env: Mapping[str, str], folder: Path) -> Iterator[Row]:
     yield Row(health("host", env=bare, folder=Path("/"), proof=HOST), nothing, 10)
     version = Command("health --version", (str(BIN / "health"), "--version"), Path("/"), bare, {"health-cli ": 1})
     yield Row(version, nothing, 5)
+    recorded = {**bare, "HEALTH_STATE_DIR": str(folder / "state")}
+    for proof, words in ((HOST_MEMORY, ("-f", "nagios")), ({"host.memory": 1}, ())):
+        yield Row(last(*words, env=recorded, proof=proof), nothing, 6)
     many = {**env, "DJANGO_SETTINGS_MODULE": "many.settings"}
     sizes = [health("database", env=many, folder=project(folder, count), proof=DATABASE) for count in (60, 6)]
     yield Row(replace(sizes[0], name="health run database, 60 apps"), replace(sizes[1], name="6 apps"), 1.1)

@@ -14,7 +14,7 @@ from health_cli.cli.output import write
 from health_cli.cli.record import opened
 from health_cli.core.assembly import clean, iso_utc
 from health_cli.core.guard import Crash, attempt
-from health_cli.core.registry import matches, nearest
+from health_cli.core.names import matches, nearest
 from health_cli.core.units import humanize
 
 MOST = 1000

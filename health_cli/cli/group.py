@@ -58,7 +58,7 @@ class HealthGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the subcommand; for a word that is none, say how to run checks of that name."""
         if args[0] not in COMMANDS:
-            nearest = import_module("health_cli.core.registry").nearest(args[0], COMMANDS)
+            nearest = import_module("health_cli.core.names").nearest(args[0], COMMANDS)
             raise click.UsageError(
                 f"There is no command '{args[0]}'{nearest}. "
                 f"To run checks of that name: {ctx.command_path} run {args[0]}",

@@ -17,7 +17,7 @@ from health_cli.cli.output import is_terminal, terminal_width, write, write_file
 from health_cli.cli.surroundings import Surroundings
 from health_cli.config.source import environment_secrets
 from health_cli.core.errors import ConfigError
-from health_cli.core.registry import nearest
+from health_cli.core.names import nearest
 from health_cli.core.threshold import Threshold
 from health_cli.core.units import humanize
 from health_cli.history.opening import open_record

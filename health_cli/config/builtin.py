@@ -9,7 +9,7 @@ from importlib import import_module
 from health_cli.config.setting import HealthSetting
 from health_cli.config.source import Source
 from health_cli.core.check import Check
-from health_cli.core.registry import matches
+from health_cli.core.names import matches
 from health_cli.core.result import subsystem_of
 
 Factory = Callable[[Source, HealthSetting], Iterator[Check]]

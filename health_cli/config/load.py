@@ -16,9 +16,10 @@ from health_cli.config.verify import refuse_lost_needs, refuse_lost_patterns, re
 from health_cli.core.check import Check, expand_needs
 from health_cli.core.errors import ConfigError
 from health_cli.core.guard import Crash, attempt
+from health_cli.core.names import matches
 from health_cli.core.plan import Plan
 from health_cli.core.redaction import collect_secrets
-from health_cli.core.registry import matches, refuse_twice, select
+from health_cli.core.registry import refuse_twice, select
 from health_cli.core.report import FailOn
 from health_cli.core.result import Result, subsystem_of
 

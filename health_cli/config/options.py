@@ -7,7 +7,7 @@ from typing import Any
 from health_cli.config.setting import HealthSetting
 from health_cli.core.check import DEFAULT_TIMEOUT, Check
 from health_cli.core.errors import ConfigError
-from health_cli.core.registry import matches, nearest
+from health_cli.core.names import matches, nearest
 
 _WORDS = {tuple: "list", str: "text", bool: "True or False", float: "number", int: "number"}
 _OURS = {"name", "metrics", "timeout", "needs", "function"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from health_cli.core.registry import nearest
+from health_cli.core.names import nearest
 from health_cli.core.report import FailOn
 from health_cli.core.threshold import Threshold
 

@@ -8,7 +8,7 @@ from health_cli.config.request import Request
 from health_cli.core.check import Check
 from health_cli.core.errors import ConfigError
 from health_cli.core.metric import Metric
-from health_cli.core.registry import matches, nearest
+from health_cli.core.names import matches, nearest
 from health_cli.core.threshold import Threshold
 
 DEFAULT = "default"

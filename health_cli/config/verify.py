@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from health_cli.config.setting import HealthSetting
 from health_cli.core.check import Check
 from health_cli.core.errors import ConfigError
-from health_cli.core.registry import matches, nearest
+from health_cli.core.names import matches, nearest
 from health_cli.formatters.nagios import label
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from health_cli.core.errors import ConfigError
 
 CONFIGURED = "settings.configure()"
-_MANAGE = re.compile(r"DJANGO_SETTINGS_MODULE['\"]\s*,\s*['\"]([A-Za-z_][\w.]*)['\"]")
+_IN_MANAGE_PY = r"DJANGO_SETTINGS_MODULE['\"]\s*,\s*['\"]([A-Za-z_][\w.]*)['\"]"  # compiled only where it is needed
 
 
 class Where(NamedTuple):
@@ -51,7 +51,7 @@ def _from_manage_py(here: str | None) -> str | None:
     if folder is None:
         return None
     script = Path(folder, "manage.py")
-    found = _MANAGE.search(script.read_text(errors="replace"))
+    found = re.search(_IN_MANAGE_PY, script.read_text(errors="replace"))
     if not found:
         raise ConfigError(f"{script} names no DJANGO_SETTINGS_MODULE.", hint="Give it with --settings.")
     return found[1]

@@ -1,32 +1,15 @@
-"""Registry: the checks of this project by name, and how a pattern on the command line finds them."""
+"""Registry: the checks of this project by name, and which of them were asked for."""
 
-from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
 from health_cli.core.check import Check, Requirement
 from health_cli.core.errors import ConfigError, Failure
 from health_cli.core.kind import Kind
+from health_cli.core.names import matches, nearest
 from health_cli.core.result import subsystem_of
 from health_cli.core.status import Status
-
-
-def matches(name: str, pattern: str) -> bool:
-    """Tell whether a pattern means this check: its name, a leading part of it, or a glob.
-
-    `host`, `host.disk`, `host.disk:/var`, `host.*` and `*:/var` all mean `host.disk:/var`.
-    """
-    leads = ":" not in pattern and name.startswith(pattern) and name[len(pattern) :][:1] in {".", ":"}
-    if name == pattern or leads:
-        return True
-    return fnmatchcase(name, pattern)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `; nearest: ...` with up to three known words that look like this one, or nothing."""
-    close = import_module("difflib").get_close_matches(word, list(known), n=3, cutoff=0.5)
-    return f"; nearest: {', '.join(close)}" if close else ""
 
 
 def refuse_twice(checks: Sequence[Check]) -> None:

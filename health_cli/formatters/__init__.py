@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from health_cli.core.errors import ConfigError
-from health_cli.core.registry import nearest
+from health_cli.core.names import nearest
 from health_cli.core.report import Report
 
 BUILT_IN = {

@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from health_cli.core.registry import matches
+from health_cli.core.names import matches
 from health_cli.core.report import Report
 from health_cli.core.result import Result
 from health_cli.core.status import Status

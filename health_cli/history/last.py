@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from health_cli.core.kind import Kind
-from health_cli.core.registry import matches
+from health_cli.core.names import matches
 from health_cli.core.report import FailOn, Report
 from health_cli.core.result import LAST, Result
 from health_cli.core.status import Status

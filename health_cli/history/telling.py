@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from health_cli.core.guard import Crash, attempt
-from health_cli.core.registry import matches
+from health_cli.core.names import matches
 from health_cli.history import state as states
 from health_cli.history.channels import label, send
 from health_cli.history.channels.error import ChannelError

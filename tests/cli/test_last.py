@@ -49,6 +49,8 @@ def test_it_loads_no_django_and_needs_no_database(recorded: Shop) -> None:
     assert "health_cli.history.last" in last.err
     assert "django" not in last.err
     assert "sqlite3" not in last.err
+    assert "tabulate" not in last.err
+    assert "health_cli.core.check" not in last.err, "it runs no checks, and loads none"
 
 
 @pytest.mark.parametrize("format_name", ["table", "json", "nagios"])

@@ -16,7 +16,7 @@ from health_cli.core.errors import ConfigError, Failure
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
-from health_cli.core.registry import matches
+from health_cli.core.names import matches
 from health_cli.core.result import Result
 from health_cli.core.runner import execute
 from health_cli.core.status import Status

@@ -8,7 +8,8 @@ import pytest
 from health_cli.core.check import Check, FunctionCheck, Requirement
 from health_cli.core.errors import ConfigError, Failure
 from health_cli.core.kind import Kind
-from health_cli.core.registry import load_client, matches, nearest, origin, refuse_twice, select
+from health_cli.core.names import matches, nearest
+from health_cli.core.registry import load_client, origin, refuse_twice, select
 from health_cli.core.status import Status
 
 NAMES = ["database:default", "cache:default", "host.memory", "host.disk:/", "host.disk:/var", "shop.backlog"]

@@ -16,8 +16,8 @@ from health_cli.config.plugins import close_connections
 from health_cli.core.errors import HealthError
 from health_cli.core.excerpt import cut
 from health_cli.core.guard import Crash, attempt
+from health_cli.core.names import matches
 from health_cli.core.redaction import Redactor
-from health_cli.core.registry import matches
 from health_cli.history.channels.error import ChannelError, reason_of
 from health_cli.history.channels.message import Notice, Turn
 
