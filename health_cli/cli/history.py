@@ -22,11 +22,9 @@ from health_cli.core.threshold import Threshold
 from health_cli.core.units import humanize
 from health_cli.history.opening import open_record
 from health_cli.history.place import Place, Project
-from health_cli.history.trends import WEEK, Change, Point, Trends, fills, medians, sentence, trends
+from health_cli.history.trends import Change, Trends, sentence, trends
 
 SHOWN = 20  # names in a message
-FORESEEN = 2 * WEEK  # what trends are made of: older growth says little about the days to come
-FINE = 300.0  # seconds: what trends see of each is one median, so that two weeks of any rate are at most 4,032
 PATIENCE = 3_600.0  # seconds that a reader may take, all in all: a pager is one
 
 
@@ -89,7 +87,7 @@ def pieces(around: Surroundings, values: dict[str, Any]) -> Iterator[str]:
     with reading.asked(record):
         reader = reading.Reader(record.alias)
         series = _series(reader, values)
-        told = _trends_of(reader, series, until)
+        told = trends(list(reader.recent(series, until)), reader.limit(series))
         if values["format_name"] == "table":
             yield from _table(reader, series, (since, until), told, _look(around, values))
             return
@@ -137,17 +135,6 @@ def _likely(name: str, names: list[str]) -> list[str]:
     check = name.rpartition("/")[0] or name
     subsystem = name.partition(":")[0].partition(".")[0]
     return sorted(names, key=lambda other: (not other.startswith(check), not other.startswith(subsystem), other))
-
-
-def _trends_of(reader: Any, series: Any, until: float) -> Trends:
-    """Return the trends up to a moment."""
-    latest = reader.latest(series)
-    limit = None
-    if fills(series.check, series.metric):
-        limit = 100.0 if latest.unit == "%" else latest.extra.get("max")
-    rows = reader.rows(series, until - FORESEEN, until)
-    points: Iterator[Point] = ((row.seconds, row.value) for row in rows if row.value is not None)
-    return trends(list(medians(points, FINE)), limit)
 
 
 def _look(around: Surroundings, values: dict[str, Any]) -> Any:

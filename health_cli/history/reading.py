@@ -16,15 +16,19 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from health_cli.core.errors import ConfigError
+from health_cli.core.filling import fills
 from health_cli.history.answering import NoAnswer, words
 from health_cli.history.database import ANSWER, moment, seconds_of
 from health_cli.history.opening import Record
+from health_cli.history.trends import WEEK, Point, medians
 
 PAGE = 2_000  # rows of a query: a page of a metric takes a server milliseconds, and us half a megabyte
 WINDOW = timedelta(days=1)  # of time in the first query; those that follow fit what was found
 SHORTEST = timedelta(seconds=1)
 DURATION = "duration"
 MOST = 500  # names in a list: nobody reads more
+FORESEEN = 2 * WEEK  # what trends are made of: older growth says little about the days to come
+FINE = 300.0  # seconds: what trends see of each is one median, so that two weeks of any rate are at most 4,032
 
 
 class Row(NamedTuple):
@@ -139,6 +143,18 @@ class Reader:
             return Latest(seconds_of(found[0]), found[1], found[2] if isinstance(found[2], dict) else {})
         found = _of(self._hours, series).order_by("-hour").values_list("hour", "unit").first()
         return Latest(seconds_of(found[0]), found[1], {}) if found else None
+
+    def recent(self, series: Series, until: float) -> Iterator[Point]:
+        """Yield the points up to a moment that trends are made of."""
+        rows = self.rows(series, until - FORESEEN, until)
+        return medians(((row.seconds, row.value) for row in rows if row.value is not None), FINE)
+
+    def limit(self, series: Series) -> float | None:
+        """Return the value at which a metric is full; None where it never is, or nobody knows its maximum."""
+        latest = self.latest(series)
+        if latest is None or not fills(series.check, series.metric):
+            return None
+        return 100.0 if latest.unit == "%" else latest.extra.get("max")
 
     def hosts(self) -> list[str]:
         """Return the hosts that have recorded anything."""

@@ -18,7 +18,6 @@ big drop, such as a cleanup, only what follows the last one counts. The constant
 docs/record.md explains them.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, pairwise
 from math import floor, sqrt
@@ -41,8 +40,6 @@ WIDEST = 4.0  # latest over soonest: what is wider tells nobody anything
 DROP_SHARE, DROP_NOISE = 0.2, 6.0  # of the whole range; times the usual step from piece to piece
 SCALE = 1.4826  # makes a median of absolute deviations a standard deviation of normal noise
 
-_FILLS = re.compile(r"(?:inodes_)?used(?:_percent)?|(?:database_)?size|used_memory(?:_percent)?")
-
 
 class Change(NamedTuple):
     """How far a value is from what it was: None with the `reason` where that is not known."""
@@ -60,6 +57,12 @@ class Full(NamedTuple):
     soonest: float | None = None
     latest: float | None = None
     reason: str = ""
+
+    def after(self, passed: float) -> "Full":
+        """Return what is left of it when that many seconds have passed."""
+        if self.seconds is None or self.soonest is None or self.latest is None:
+            return self
+        return Full(max(0.0, self.seconds - passed), max(0.0, self.soonest - passed), max(0.0, self.latest - passed))
 
 
 class Slope(NamedTuple):
@@ -79,15 +82,9 @@ class Trends(NamedTuple):
     full: Full
 
 
-def fills(check: str, metric: str) -> bool:
-    """Tell whether a metric measures something that fills up, by its name: a CPU in full use is not full."""
-    return check != "host.cpu" and bool(_FILLS.fullmatch(metric))
-
-
 def trends(points: Sequence[Point], limit: float | None) -> Trends:
     """Return the trends of points in the order of time; `limit` is None for what does not fill, or has no maximum."""
-    full = Full(reason="it has no maximum") if limit is None else full_in(points, limit)
-    return Trends(change(points, DAY), change(points, WEEK), full)
+    return Trends(change(points, DAY), change(points, WEEK), full_in(points, limit))
 
 
 def change(points: Sequence[Point], ago: float) -> Change:
@@ -107,8 +104,13 @@ def change(points: Sequence[Point], ago: float) -> Change:
     return Change(before, now - before, percent, "" if before else "it was 0")
 
 
-def full_in(points: Sequence[Point], limit: float) -> Full:
-    """Return when points in the order of time reach the limit, if they go on as they did."""
+def full_in(points: Sequence[Point], limit: float | None) -> Full:
+    """Return when points in the order of time reach the limit, if they go on as they did.
+
+    It is counted from the last of them.
+    """
+    if limit is None:
+        return Full(reason="it has no maximum")
     pieces = list(medians(points, _piece(points)))
     drops = _drops(pieces)
     if len(drops) > 1 and _usual(pieces, drops):

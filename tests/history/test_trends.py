@@ -19,7 +19,6 @@ from health_cli.history.trends import (
     Full,
     Point,
     change,
-    fills,
     full_in,
     medians,
     sentence,
@@ -244,19 +243,17 @@ def test_how_it_is_written(seconds: tuple[float | None, float | None, float | No
 
 
 @pytest.mark.parametrize(
-    ("check", "metric", "known"),
+    ("full", "passed", "expected"),
     [
-        ("host.disk:/", "used_percent", True),
-        ("host.disk:/", "inodes_used_percent", True),
-        ("host.memory", "used_percent", True),
-        ("database:default", "database_size", True),
-        ("cache:default", "used_memory", True),
-        ("shop.storage", "used", True),
-        ("host.cpu", "used_percent", False),
-        ("database:default", "query_time", False),
-        ("database:default", "connections_used_percent", False),
-        ("database:default", "duration", False),
+        (Full(100.0, 50.0, 200.0), 0, Full(100.0, 50.0, 200.0)),
+        (Full(100.0, 50.0, 200.0), 60, Full(40.0, 0.0, 140.0)),
+        (Full(100.0, 50.0, 200.0), 300, Full(0.0, 0.0, 0.0)),
+        (Full(reason="there are too few values"), 60, Full(reason="there are too few values")),
     ],
 )
-def test_what_fills(check: str, metric: str, known: bool) -> None:
-    assert fills(check, metric) is known
+def test_what_is_left_of_a_prediction(full: Full, passed: float, expected: Full) -> None:
+    assert full.after(passed) == expected
+
+
+def test_without_a_maximum_nothing_is_full() -> None:
+    assert full_in(series(8, 600, lambda days: 10 * days), None) == Full(reason="it has no maximum")
