@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from health_cli.config import full_in
 from health_cli.core.names import nearest
 from health_cli.core.report import FailOn
 from health_cli.core.threshold import Threshold
@@ -26,7 +27,7 @@ class HealthSetting:
     SKIP: tuple[str, ...] = field(default=(), metadata={"help": "patterns of checks never to run"})
     THRESHOLDS: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict,
-        metadata={"help": 'thresholds: "check/metric" -> {"warning": range, "critical": range}'},
+        metadata={"help": 'thresholds: "check/metric" -> {"warning": range, "critical": range, "full_in": range}'},
     )
     OPTIONS: Mapping[str, Mapping[str, Any]] = field(
         default_factory=dict, metadata={"help": "options of checks: pattern -> {option: value}"}
@@ -170,17 +171,24 @@ def _mapping_of(each: Callable[[object], Iterator[Problem]], allowed: str) -> Ca
     return verify
 
 
+_EXAMPLES = "Examples: 80  10:  ~:5  10:20  @10:20; with 500ms, 10GiB, 90% too."
+_RANGES: dict[str, tuple[Callable[[str], Threshold], str]] = {
+    "warning": (Threshold.parse, _EXAMPLES),
+    "critical": (Threshold.parse, _EXAMPLES),
+    full_in.FULL_IN: (full_in.parse, "'7d:' warns when it will be full in less than 7 days; '~:' switches it off."),
+}
+
+
 def _thresholds(value: object) -> Iterator[Problem]:
-    if not isinstance(value, Mapping) or not value or not set(value) <= {"warning", "critical"}:
-        yield _wrong(value, 'a dict with "warning", "critical" or both')
+    if not isinstance(value, Mapping) or not value or not set(value) <= set(_RANGES):
+        yield _wrong(value, 'a dict with "warning", "critical", "full_in" or several of them')
         return
     for word, text in value.items():
+        read, hint = _RANGES[word]
         try:
-            Threshold.parse(str(text))
+            read(str(text))
         except ValueError as error:
-            yield Problem(
-                "E004", f"['{word}']: {error}.", "Examples: 80  10:  ~:5  10:20  @10:20; with 500ms, 10GiB, 90% too."
-            )
+            yield Problem("E004", f"['{word}']: {error}.", hint)
 
 
 _CHANNEL_KEYS = {

@@ -4,9 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from health_cli.config import full_in
+from health_cli.config.full_in import FULL_IN
 from health_cli.config.request import Request
 from health_cli.core.check import Check
 from health_cli.core.errors import ConfigError
+from health_cli.core.filling import fills
 from health_cli.core.metric import Metric
 from health_cli.core.names import matches, nearest
 from health_cli.core.threshold import Threshold
@@ -15,7 +18,7 @@ DEFAULT = "default"
 
 
 class Override(NamedTuple):
-    """One threshold that someone set: `which` is warning or critical, `place` says where."""
+    """One threshold that someone set: `which` is warning, critical or full_in, `place` says where."""
 
     target: str
     which: str
@@ -38,8 +41,9 @@ class Override(NamedTuple):
             found = [m for m in check.metrics if m.name == self.metric]
             if found:
                 return found[0]
-        whole = matches(check.name, self.target) and len(check.metrics) == 1
-        return check.metrics[0] if whole else None
+        own = [m for m in check.metrics if not m.foretells]
+        whole = matches(check.name, self.target) and len(own) == 1
+        return own[0] if whole else None
 
 
 Sources = Mapping[tuple[str, str, str], str]  # (check, metric, which) -> place
@@ -72,15 +76,34 @@ def _parse(texts: Iterable[str], which: str, place: str) -> Iterator[Override]:
 
 def apply(checks: Sequence[Check], given: Sequence[Override]) -> tuple[list[Check], Sources]:
     """Return the checks with their thresholds, and where each came from; ConfigError lists what is wrong."""
-    problems: list[str] = []
+    asked = [override for override in given if override.which == FULL_IN]
+    problems: list[str] = _never_full(checks, asked)
     places: dict[tuple[str, str, str], str] = {}
     ready = []
     for check in checks:
-        metrics = tuple(_with(check, metric, given, places, problems) for metric in check.metrics)
+        whole = replace(check, metrics=(*check.metrics, *_foretelling(check, asked, places))) if asked else check
+        metrics = tuple(_with(whole, metric, given, places, problems) for metric in whole.metrics)
         ready.append(replace(check, metrics=metrics) if metrics != check.metrics else check)
     if problems:
         raise ConfigError.of(problems, hint="'health list -v' shows every threshold and where it comes from.")
     return ready, places
+
+
+def _never_full(checks: Sequence[Check], asked: Sequence[Override]) -> list[str]:
+    """Return what is wrong with each `full_in` that means no metric that fills up."""
+    meant = {o: [(check, metric) for check in checks if (metric := o.metric_of(check))] for o in asked}
+    return [text for o, pairs in meant.items() if (text := full_in.never_full(f"{o.place} {o.target}", pairs))]
+
+
+def _foretelling(check: Check, asked: Sequence[Override], places: dict[tuple[str, str, str], str]) -> Iterator[Metric]:
+    """Yield a metric for each that fills up and has a `full_in`: the last one wins, `~:` switches it off."""
+    last = {metric.name: (metric, override) for override in asked if (metric := override.metric_of(check))}
+    for metric, override in last.values():
+        warning = full_in.parse(override.text)
+        if fills(check.name, metric.name) and not warning.never:
+            found = full_in.foretelling(check, metric, warning)
+            places[check.name, found.name, "warning"] = override.place
+            yield found
 
 
 def _with(
@@ -93,7 +116,7 @@ def _with(
     """Return one metric with the overrides that mean it."""
     pair = {"warning": metric.warning, "critical": metric.critical}
     for override in given:
-        if override.metric_of(check) is metric:
+        if override.which in pair and override.metric_of(check) is metric:
             try:
                 pair[override.which] = Threshold.parse(override.text, metric.unit)
             except ValueError as error:

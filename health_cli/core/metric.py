@@ -22,8 +22,9 @@ class Metric:
     """One number. `value` is None where it could not be measured, and `reason` then says why.
 
     `unit` is a base unit (`s`, `B`, `%`, `c` for a growing counter) or a word for people; `hint` is
-    what to do when a threshold is crossed; `help` is its line in the manual. ValueError where the
-    warning could never fire before critical, or the unit can't be printed.
+    what to do when a threshold is crossed; `help` is its line in the manual; `foretells` names the metric
+    of the same check whose filling up this one foretells. ValueError where the warning could never fire
+    before critical, or the unit can't be printed.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Metric:
     reason: str = ""
     help: str = ""
     hint: str = ""
+    foretells: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a unit that would break a line of output, and a pair of thresholds of which one is useless."""

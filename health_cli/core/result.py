@@ -105,16 +105,34 @@ def judged(
             metrics=tuple(metrics),
             data=data or {},
         )
+    return _led(Result(name=name, status=Status.HEALTHY, metrics=tuple(metrics), data=data or {}), found)
+
+
+def joined(result: Result, metrics: Sequence[Metric], findings: Sequence[Finding]) -> Result:
+    """Return a result with further metrics and findings: the worst leads, and nothing gets better by it."""
+    whole = replace(result, metrics=(*result.metrics, *metrics))
+    if not findings:
+        return whole
+    own = Finding(
+        status=result.status,
+        kind=result.kind or Kind.THRESHOLD,
+        summary=result.summary,
+        message=result.message,
+        hint=result.hint,
+    )
+    return _led(whole, worst_first([own, *findings] if result.status is not Status.HEALTHY else findings))
+
+
+def _led(result: Result, found: Sequence[Finding]) -> Result:
+    """Return a result that says what was found, the worst first."""
     worst = found[0]
-    return Result(
-        name=name,
+    return replace(
+        result,
         status=worst.status,
         summary=worst.summary,
         message="; ".join(finding.message for finding in found),
-        hint=worst.hint or explain_hint(name),
+        hint=worst.hint or explain_hint(result.name),
         kind=worst.kind,
-        metrics=tuple(metrics),
-        data=data or {},
     )
 
 

@@ -14,6 +14,7 @@ from health_cli.core.result import (
     blocked,
     failed,
     fill,
+    joined,
     judged,
     subsystem_of,
     timed_out,
@@ -148,3 +149,24 @@ def test_json_has_the_keys_of_the_schema() -> None:
 def test_what_is_no_result_is_refused(spoil: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"not a status|not a valid Kind"):
         Result.from_json({**blocked("a", "b").to_json(), **spoil})
+
+
+@pytest.mark.parametrize(
+    ("own", "further", "status", "words"),
+    [
+        (Status.HEALTHY, [], Status.HEALTHY, "own"),
+        (Status.WARNING, [], Status.WARNING, "own"),
+        (Status.HEALTHY, [Status.WARNING], Status.WARNING, "it is warning"),
+        (Status.WARNING, [Status.WARNING], Status.WARNING, "own; it is warning"),
+        (Status.UNKNOWN, [Status.WARNING], Status.UNKNOWN, "own; it is warning"),
+        (Status.CRITICAL, [Status.WARNING], Status.CRITICAL, "own; it is warning"),
+        (Status.WARNING, [Status.CRITICAL], Status.CRITICAL, "it is critical; own"),
+    ],
+)
+def test_what_is_joined_makes_nothing_better(own: Status, further: list[Status], status: Status, words: str) -> None:
+    result = Result(name="a", status=own, summary="own", message="own", hint="own", metrics=(TIME,), data={"b": 1})
+    whole = joined(result, [SIZE], [finding(s, s.word, hint="further") for s in further])
+    leads = "further" if status is not own else "own"
+    assert (whole.status, whole.message, whole.hint) == (status, words, leads)
+    assert whole.summary == (status.word if status is not own else "own")
+    assert (whole.metrics, whole.data) == ((TIME, SIZE), {"b": 1})
