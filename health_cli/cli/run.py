@@ -21,6 +21,7 @@ from health_cli.cli.output import PATIENCE, StatusLine, is_terminal, terminal_wi
 from health_cli.cli.surroundings import Surroundings
 from health_cli.config.request import Request
 from health_cli.core.assembly import Stamp
+from health_cli.core.guard import Crash, attempt
 from health_cli.core.plan import Plan
 from health_cli.core.report import FailOn, Report
 from health_cli.core.run import Limits, run
@@ -79,7 +80,18 @@ def command(around: Surroundings, /, **values: Any) -> int:
 def load_plan(request: Request, plugins: bool) -> Plan:
     """Load the plan; what that takes is imported only here, in the worker process."""
     plan: Plan = import_module("health_cli.config.load").load_plan(request, plugins)
-    return plan
+    return _forewarned(plan, request) if any(m.foretells for check in plan.checks for m in check.metrics) else plan
+
+
+def _forewarned(plan: Plan, request: Request) -> Plan:
+    """Add what earlier runs foretold; without their file, nothing is known."""
+    place = import_module("health_cli.history.place")
+    project = place.Project(request.settings, None, request.pythonpath)  # loading the settings went to --chdir
+    found = attempt(lambda: place.Place.of(project, request.environ))
+    forewarned: Plan = import_module("health_cli.history.forewarning").forewarned(
+        plan, None if isinstance(found, Crash) else found
+    )
+    return forewarned
 
 
 def observe(around: Surroundings, stamp: Stamp, values: dict[str, Any]) -> tuple[Report, Formatter, Outcome]:

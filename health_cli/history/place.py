@@ -40,6 +40,7 @@ class Place:
         self.aside = folder / "damaged"
         self.state = folder / "state.json"
         self.last = folder / "last.json"
+        self.forecast = folder / "forecast.json"
         self.database = folder / "record.sqlite3"
 
     @classmethod

@@ -11,6 +11,7 @@ from health_cli.history import spool
 from health_cli.history.agreement import forget_ended, silences, take_silences
 from health_cli.history.alerts import Memories, Memory
 from health_cli.history.child import Say
+from health_cli.history.forecasting import forecast
 from health_cli.history.kept import Kept
 from health_cli.history.loading import explain, fitting, load, load_all
 from health_cli.history.opening import Record
@@ -71,6 +72,7 @@ class Work:
                     load_all(self._place, self._record.alias, until, self._say)
                     forget_ended(self._place, self._record.alias)
                     self._prune(until)
+                    forecast(self._place, self._record, until)
             return ours and not spool.pending(self._place)
 
     def _load_straight(self, kept: Kept) -> None:
