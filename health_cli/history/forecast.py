@@ -42,7 +42,9 @@ def _number(value: Any) -> float:
 
 def load(place: Place, now: float) -> dict[str, Forecast]:
     """Return the forecasts by check/metric; what can't be read, or is of a time to come, is not there."""
-    data = read_json(place.forecast)
+    data: Any = None
+    with suppress(OSError, ValueError):
+        data = read_json(place.forecast)
     found: dict[str, Forecast] = {}
     for name, item in data.items() if isinstance(data, dict) else ():
         with suppress(KeyError, TypeError, ValueError):
