@@ -172,17 +172,13 @@ def test_it_is_foretold_again_after_a_quarter_of_an_hour(shop: ShopFactory) -> N
 
 
 _FORECAST = """
-import json, time
-from health_cli.config.source import locate
-from health_cli.config.setting import validate
+import json, pathlib, sys, time
 from health_cli.history.forecasting import forecast
-from health_cli.history.opening import Record
-from health_cli.history.place import Place
-import sys, pathlib
+from health_cli.history.opening import open_record
+from health_cli.history.place import Place, Project
 part, left, folder = json.load(sys.stdin)
-source = locate(None, None, None)
-record = Record(source, validate(source.setting)[0], "default")
-forecast(Place(pathlib.Path(folder)), record, time.monotonic() + left, part)
+place = Place(pathlib.Path(folder))
+forecast(place, open_record(Project(), place), time.monotonic() + left, part)
 """
 
 
