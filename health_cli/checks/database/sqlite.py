@@ -113,7 +113,7 @@ class SQLite(Database):
             "wal_size": wal.stat().st_size if wal.exists() else 0,
             "tables": tables,
         }
-        facts = {"memory": False, "writable": takes_writes(path), "size_method": "on disk"}
+        facts = {"memory": False, "writable": takes_writes(path), "size_method": "on disk", "room": room(path)}
         return Measurement(values=values, facts={**facts, **_version(), **self.pool})
 
     @contextmanager
@@ -150,13 +150,22 @@ class SQLite(Database):
                     hint="Give this user the right to write the file and its folder, or set replica to True.",
                 )
             )
-        summary = f"{name}, query {humanize(values['query_time'], 's')}, {humanize(values['database_size'], 'B')}"
-        return self.result(measurement, summary=summary, findings=findings)
+        size = values["database_size"]
+        summary = f"{name}, query {humanize(values['query_time'], 's')}, {humanize(size, 'B')}"
+        largest = size + facts["room"]
+        metrics = tuple(replace(m, max=largest) if m.name == SIZE.name else m for m in self.metrics)
+        return replace(self, metrics=metrics).result(measurement, summary=summary, findings=findings)
 
 
 def takes_writes(path: Path) -> bool:
     """Tell whether this user may write the file and its folder, where SQLite puts its journal."""
     return os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)
+
+
+def room(path: Path) -> int:
+    """Return how many bytes this user may still write beside the file."""
+    system = os.statvfs(path)
+    return system.f_bavail * system.f_frsize
 
 
 def _version() -> dict[str, Any]:

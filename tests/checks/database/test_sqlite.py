@@ -1,6 +1,7 @@
 """database:ALIAS on SQLite files, and on engines that are asked through Django."""
 
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,13 @@ def test_measures_a_file(database: Path, shop: ShopFactory) -> None:
     assert values["tables"] == 2
     assert values["database_size"] == database.stat().st_size
     assert None not in values.values()
+
+
+def test_it_can_grow_until_its_file_system_is_full(database: Path, shop: ShopFactory) -> None:
+    check = shop(settings(database)).json("database").checks["database:default"]
+    size = next(metric for metric in check["metrics"] if metric["name"] == "database_size")
+    whole = size["value"] + shutil.disk_usage(database).free
+    assert size["max"] == pytest.approx(whole, rel=0.05), "others write to this disk too"
 
 
 def test_a_missing_file_is_reported_and_not_created(tmp_path: Path, shop: ShopFactory) -> None:
