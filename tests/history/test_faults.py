@@ -13,19 +13,21 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import pytest
 
 from health_cli.history.place import Place
 from health_cli.history.spool import SpooledRun
-from tests.conftest import HEALTH, SHOP, Shop
+from tests.conftest import SHOP, Shop
 from tests.history import killer
 from tests.history.channels.servers import Hooks, answers, http
 from tests.history.record import migrate
@@ -45,11 +47,43 @@ class Tried(NamedTuple):
     uuid: str
 
 
+class Commands:
+    """Processes that run commands, one for each that may run at the same time."""
+
+    def __init__(self, number: int) -> None:
+        self._all = [
+            subprocess.Popen(
+                [sys.executable, killer.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            for _ in range(number)
+        ]
+        self._free: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
+        for process in self._all:
+            self._free.put(process)
+
+    def run(self, **order: Any) -> int:
+        """Run one; return its exit code."""
+        process = self._free.get()
+        assert process.stdin
+        assert process.stdout
+        try:
+            process.stdin.write(f"{json.dumps(order)}\n")
+            process.stdin.flush()
+            return int(process.stdout.readline())
+        finally:
+            self._free.put(process)
+
+    def close(self) -> None:
+        for process in self._all:
+            process.communicate()
+
+
 class Case(NamedTuple):
     """A shop that is ready to be killed in, and how to ask its database."""
 
     shop: Shop
     query: Query
+    commands: Commands
 
     @property
     def place(self) -> Place:
@@ -57,20 +91,17 @@ class Case(NamedTuple):
 
     def run(self, at: int, kind: str, options: Sequence[str]) -> Tried:
         """Run once, to be killed at that step."""
-        folder, log = self.shop.state / "path", self.shop.state / f"steps-{uuid.uuid4().hex}"
-        folder.mkdir(exist_ok=True)
-        shutil.copy(killer.__file__, folder / "sitecustomize.py")
-        fault = {"PYTHONPATH": str(folder), "HEALTH_FAULT_LOG": str(log), "HEALTH_FAULT_AT": str(at)}
-        with subprocess.Popen(
-            [HEALTH, "run", "host.load", "--record", "-f", "json", "-t", LIMIT, *options,
-             "--settings", "shop.settings", "--chdir", str(SHOP)],
-            env={"PATH": "/usr/bin:/bin", **self.shop.env, **fault, "HEALTH_FAULT_KIND": kind},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        ) as process:  # fmt: skip
-            out, err = process.communicate(timeout=60)
+        log, out, err = (self.shop.state / f"{name}-{uuid.uuid4().hex}" for name in ("steps", "out", "err"))
+        code = self.commands.run(
+            argv=["run", "host.load", "--record", "-f", "json", "-t", LIMIT, *options,
+                  "--settings", "shop.settings", "--chdir", str(SHOP)],
+            env={"PATH": "/usr/bin:/bin", **self.shop.env}, out=str(out), err=str(err),
+            fault={"log": str(log), "at": at, "kind": kind},
+        )  # fmt: skip
         steps = log.read_text().splitlines() if log.exists() else []
-        assert process.returncode in {0, 2, -signal.SIGKILL}, err
-        return Tried(0 < at <= len(steps), steps, json.loads(out)["run"].replace("-", "") if out else "")
+        assert code in {0, 2, -signal.SIGKILL}, err.read_text()
+        text = out.read_text()
+        return Tried(0 < at <= len(steps), steps, json.loads(text)["run"].replace("-", "") if text else "")
 
     def runs(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Return the uuid, the status and the state of all runs in the record, oldest first."""
@@ -161,8 +192,8 @@ def _told(runs: Sequence[tuple[str, str, dict[str, Any]]], hooks: Hooks, about: 
 class Bench:
     """Makes cases, each a copy of one that is ready."""
 
-    def __init__(self, folder: Path, hooks: Hooks) -> None:
-        self.folder, self.hooks = folder, hooks
+    def __init__(self, folder: Path, hooks: Hooks, commands: Commands) -> None:
+        self.folder, self.hooks, self.commands = folder, hooks, commands
         self._ready: dict[str, Case] = {}
         self.numbers: Counter[str] = Counter()
 
@@ -173,7 +204,7 @@ class Bench:
             shutil.copytree(ready.shop.state, state)
         state.mkdir(exist_ok=True)
         setting = {"NOTIFY": [{"webhook": f"http://127.0.0.1:{self.hooks.port}/"}]}
-        case = Case(Shop(state, databases or {}, {}, setting), query or sqlite(state / "db.sqlite3"))
+        case = Case(Shop(state, databases or {}, {}, setting), query or sqlite(state / "db.sqlite3"), self.commands)
         if not ready:
             migrate(case.shop)
             assert case.run(0, "", GOOD).uuid
@@ -231,8 +262,10 @@ def sqlite(path: Path) -> Query:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
+    commands = Commands(SIDE_BY_SIDE)
     with http(answers(200)) as hooks:
-        yield Bench(tmp_path, hooks)
+        yield Bench(tmp_path, hooks, commands)
+    commands.close()
 
 
 def test_a_run_killed_at_any_step_is_recorded_once_or_never_was(bench: Bench) -> None:
