@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from health_cli.core.kind import Kind
 from health_cli.core.names import matches
 from health_cli.core.report import FailOn, Report
-from health_cli.core.result import LAST, Result
+from health_cli.core.result import LAST, SETUP, Result
 from health_cli.core.status import Status
 from health_cli.core.units import humanize
 from health_cli.history.place import Place, read_json, write_whole
@@ -139,9 +139,12 @@ def missing(host: str) -> Result:
 
 
 def selected(last: Last, patterns: Sequence[str]) -> tuple[Last, list[str]]:
-    """Return what is last of the checks that the patterns mean, and the patterns that mean none of them."""
+    """Return what is last of the checks that the patterns mean, and the patterns that mean none of them.
+
+    That a run could not be set up is news of all checks.
+    """
     checks = last.report.checks
-    kept = tuple(r for r in checks if not patterns or any(matches(r.name, p) for p in patterns))
+    kept = tuple(r for r in checks if not patterns or r.name == SETUP or any(matches(r.name, p) for p in patterns))
     lost = [p for p in patterns if not any(matches(r.name, p) for r in checks)]
     return last._replace(report=replace(last.report, checks=kept)), lost
 

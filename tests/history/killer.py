@@ -25,8 +25,8 @@ OURS = os.path.join("health_cli", "history", "")
 LONGEST = 60  # seconds that a run may take
 BEFOREHAND = (
     "celery celery.app.base celery.loaders.app django.core.management django.db.backends.sqlite3.base "
-    "django.db.migrations health_cli.checks.host.load health_cli.cli.group health_cli.cli.keeping health_cli.cli.run health_cli.config.load "
-    "health_cli.formatters.json health_cli.history.channels.webhook health_cli.history.database "
+    "django.db.migrations health_cli.checks.host.load health_cli.cli.group health_cli.cli.keeping health_cli.cli.run "
+    "health_cli.config.load health_cli.formatters.json health_cli.history.channels.webhook health_cli.history.database "
     "health_cli.history.recorder"
 ).split()  # modules that load without settings
 CALLS = ("open", "write", "fchmod", "fsync", "replace", "unlink", "mkdir", "fork")

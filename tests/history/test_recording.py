@@ -234,6 +234,7 @@ def test_a_run_is_recorded_when_the_settings_break(shop: ShopFactory) -> None:
     assert broken.code == 3
     assert len(spool(place)) == 1
     assert place.health("last").code == 3
+    assert place.health("last", "host.load").code == 3, "what was healthy before is no news"
     place.json("host.load")
     assert [row[0] for row in rows(place, "HealthRun", "status")] == ["healthy", "unknown", "healthy"]
     assert place.health("last", "-f", "json").report["checks"][0]["name"] == "host.load"
