@@ -100,14 +100,7 @@ def _too_old(old: Mapping[str, float], of: int, limit: float) -> Result:
     else:
         what = f"{_names(sorted(old))} {'was' if len(old) == 1 else 'were'} last looked at {humanize(age, 's')} ago"
         hint = "Record a run of all checks, without PATTERN and --skip: it also forgets those that are gone."
-    return Result(
-        name=LAST,
-        status=Status.UNKNOWN,
-        summary=f"no run for {humanize(age, 's')}",
-        message=f"{what}; at most {humanize(limit, 's')} are allowed.",
-        hint=hint,
-        kind=Kind.MISSING,
-    )
+    return _unknown(f"no run for {humanize(age, 's')}", f"{what}; at most {humanize(limit, 's')} are allowed.", hint)
 
 
 def _names(names: Sequence[str]) -> str:
@@ -116,26 +109,25 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _in_the_future(ahead: float) -> Result:
-    return Result(
-        name=LAST,
-        status=Status.UNKNOWN,
-        summary="recorded in the future",
-        message=f"The last recorded run began {humanize(ahead, 's')} from now: one of two clocks is wrong.",
-        hint="Set the clock ('timedatectl' shows it), and record a new run.",
-        kind=Kind.MISCONFIGURED,
+    return _unknown(
+        "recorded in the future",
+        f"The last recorded run began {humanize(ahead, 's')} from now: one of two clocks is wrong.",
+        "Set the clock ('timedatectl' shows it), and record a new run.",
+        Kind.MISCONFIGURED,
     )
 
 
 def missing(host: str) -> Result:
     """Return the verdict where there is no last run."""
-    return Result(
-        name=LAST,
-        status=Status.UNKNOWN,
-        summary="no recorded run",
-        message=f"There is no recorded run of {host}.",
-        hint="Record one with 'health run --record', as the same user and for the same project.",
-        kind=Kind.MISSING,
+    return _unknown(
+        "no recorded run",
+        f"There is no recorded run of {host}.",
+        "Record one with 'health run --record', as the same user and for the same project.",
     )
+
+
+def _unknown(summary: str, message: str, hint: str, kind: Kind = Kind.MISSING) -> Result:
+    return Result(name=LAST, status=Status.UNKNOWN, summary=summary, message=message, hint=hint, kind=kind)
 
 
 def selected(last: Last, patterns: Sequence[str]) -> tuple[Last, list[str]]:
