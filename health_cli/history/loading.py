@@ -20,6 +20,7 @@ from health_cli.models import CHECK, HOST, METRIC, HealthMetric, HealthRun, Syst
 
 UPDATED = ["message", "hint", "severity", "flapping", "seen_at", "count"]
 ENDED = ["resolved", "resolved_at", "resolution", "open_key"]
+MISSING = ("no such table", "doesn't exist", "does not exist")  # what SQLite, MySQL and PostgreSQL say of a table
 REFUSALS = 3  # runs that can't be loaded, after which the next recorded run goes on: not all are to be tried at once
 
 
@@ -209,7 +210,7 @@ def explain(error: DatabaseError, alias: str) -> str:
     if isinstance(error, NoAnswer):
         return str(error)
     text = str(error)
-    if "no such table" in text or "doesn't exist" in text or "does not exist" in text:
+    if "health_cli_" in text and any(part in text for part in MISSING):
         where = "" if alias == "default" else f" --database {alias}"
         return (
             f"the database '{alias}' has no tables for the record: with \"health_cli\" in INSTALLED_APPS "

@@ -133,14 +133,14 @@ if hasattr(os, "register_at_fork"):
 
 def base(environ: Mapping[str, str]) -> str:
     """Return the folder of all projects of this user; ConfigError where it can't be told."""
-    if told := environ.get("HEALTH_STATE_DIR"):
+    if told := environ.get("HEALTH_STATE_DIR", ""):
         if not os.path.isabs(told):  # each command would find another folder, by where it was called
             raise ConfigError(f"HEALTH_STATE_DIR is {told!r}: give an absolute path, such as /var/lib/health-cli.")
         return os.path.normpath(told)
     if os.getuid() == 0:
         return "/var/lib/health-cli"
-    if environ.get("XDG_STATE_HOME"):
-        return os.path.join(environ["XDG_STATE_HOME"], "health-cli")
+    if os.path.isabs(told := environ.get("XDG_STATE_HOME", "")):  # one that is relative is to be ignored, by its rules
+        return os.path.join(told, "health-cli")
     home = environ.get("HOME") or _home()
     return os.path.join(home, ".local/state/health-cli")
 

@@ -12,7 +12,7 @@ import pytest
 
 from health_cli.history import spool
 from health_cli.history import state as states
-from health_cli.history.place import Lock, Place
+from health_cli.history.place import Lock, Place, base
 from health_cli.history.spool import SpooledRun
 from tests.conftest import HEALTH, SHOP, Shop, ShopFactory
 from tests.history.record import migrate
@@ -45,6 +45,21 @@ def place(tmp_path: Path) -> Place:
     place = Place(tmp_path / "place")
     place.make()
     return place
+
+
+@pytest.mark.parametrize(
+    ("user", "environ", "folder"),
+    [
+        (0, {"XDG_STATE_HOME": "/x", "HOME": "/h"}, "/var/lib/health-cli"),
+        (7, {"XDG_STATE_HOME": "/x", "HOME": "/h"}, "/x/health-cli"),
+        (7, {"XDG_STATE_HOME": "x", "HOME": "/h"}, "/h/.local/state/health-cli"),
+        (7, {"HOME": "/h"}, "/h/.local/state/health-cli"),
+        (7, {"HEALTH_STATE_DIR": "/s/../t", "XDG_STATE_HOME": "/x"}, "/t"),
+    ],
+)
+def test_where_it_is(user: int, environ: dict[str, str], folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: user)
+    assert base(environ) == folder
 
 
 def test_what_the_state_does_not_have_yet_is_in_the_runs_that_wait_whatever_their_time(place: Place) -> None:
