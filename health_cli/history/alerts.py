@@ -103,7 +103,7 @@ def decide(before: Memories, report: Report, at: float, rules: Rules, *, complet
         new, what, why = _next(old, result, at, rules)
         after[result.name] = new
         if what:
-            turns.append(_turn(what, result.name, new.alert or old.alert, report.host, at)._replace(why=why))
+            turns.append(_turn(what, result, new.alert or old.alert, report.host, at)._replace(why=why))
         if old.alert and not new.alert:
             ended[result.name] = why
     for name, memory in before.items():
@@ -112,8 +112,8 @@ def decide(before: Memories, report: Report, at: float, rules: Rules, *, complet
         if not complete or any(result.name == name for result in report.checks):
             after[name] = memory
         elif memory.alert:
-            ended[name] = "no longer configured"
-            turns.append(_turn("resolved", name, memory.alert, report.host, at)._replace(why=ended[name]))
+            ended[name] = "recovered" if name.startswith(OURS) else "no longer configured"
+            turns.append(turn_of("resolved", name, memory.alert, report.host, at)._replace(why=ended[name]))
     opened = tuple(name for name, memory in after.items() if memory.alert and not _has_alert(before.get(name)))
     return Decision(after, tuple(turns), opened, ended)
 
@@ -190,12 +190,20 @@ def _continued(alert: Alert, result: Result) -> Alert:
     )  # fmt: skip
 
 
-def _turn(what: str, check: str, alert: Alert | None, host: str, at: float) -> Turn:
-    assert alert is not None  # noqa: S101  # nothing is told of a check that has and had no alert
+def turn_of(what: str, check: str, alert: Alert, host: str, at: float) -> Turn:
+    """Return what is told of an alert, in the words that it has."""
     return Turn(
         what=what, check=check, host=host, severity=alert.worst, status=alert.status, summary=alert.summary,
         message=alert.message, hint=alert.hint, since=alert.since, at=at,
     )  # fmt: skip
+
+
+def _turn(what: str, result: Result, alert: Alert | None, host: str, at: float) -> Turn:
+    """Return what is told of an alert, in the words of the run that turned it."""
+    assert alert is not None  # noqa: S101  # nothing is told of a check that has and had no alert
+    told = turn_of(what, result.name, alert, host, at)
+    message = result.message or result.summary
+    return told._replace(status=result.status.word, summary=result.summary, message=message, hint=result.hint)
 
 
 def flaps(recent: str, already: bool) -> bool:

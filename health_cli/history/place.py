@@ -48,6 +48,11 @@ class Place:
         """Return the place of a project; ConfigError where it can't be told."""
         return cls(Path(base(environ), key(where(*project))))
 
+    @property
+    def project(self) -> str:
+        """What the project is called: its settings module."""
+        return self.folder.name.partition("-")[0]
+
     def make(self) -> None:
         """Make the folders, closed to others; OSError where that can't be done."""
         for folder in (self.folder, self.spool):

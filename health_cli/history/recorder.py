@@ -56,7 +56,7 @@ class Recorder:
         """
         until = time.monotonic() + seconds
         lines = self._early.finish(until)[0] if self._early else []
-        kept = Kept(report, setting, complete, self._trigger, self._place.folder.name)
+        kept = Kept(report, setting, complete, self._trigger, self._place.project)
         written = attempt(lambda: self._spool(kept, until, lines.append))
         if isinstance(written, Crash):
             lines.append(f"the folder {self._place.folder} can't be written to: {written.text}")

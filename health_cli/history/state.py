@@ -22,13 +22,15 @@ LOCK = 1.0  # seconds to wait for another process that writes the state
 class State:
     """What is remembered after the run of this number.
 
-    `checks` has a Memory a check, `notices` what is still to be told and to whom not any more, `silences` those of the
-    record when it was last reached, and `setting` what the settings said about recording when they could be read.
+    `checks` has a Memory a check, `notices` what is still to be told and to whom not any more, `heard` the channels
+    that know of each alert that is open, `silences` those of the record when it was last reached, and `setting` what
+    the settings said about recording when they could be read.
     """
 
     serial: int = 0
     checks: Mapping[str, Any] = field(default_factory=dict)
     notices: tuple[Mapping[str, Any], ...] = ()
+    heard: Mapping[str, Any] = field(default_factory=dict)
     silences: tuple[Mapping[str, Any], ...] = ()
     setting: Mapping[str, Any] = field(default_factory=dict)
 
@@ -46,7 +48,7 @@ class State:
         """Read what `to_json` wrote; ValueError where it is not that."""
         try:
             state = cls(**{**data, "notices": tuple(data["notices"]), "silences": tuple(data["silences"])})
-            rows = (*state.notices, *state.silences, state.setting)
+            rows = (*state.notices, *state.silences, state.setting, state.heard)
             if all(isinstance(row, Mapping) for row in rows) and state.serial >= 0:
                 state.memories  # noqa: B018  # what can't be read is no state
                 return state

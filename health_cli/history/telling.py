@@ -2,19 +2,23 @@
 
 The channels are told side by side, so that one that is frozen takes nobody's time but its own. One that fails is tried
 again by the next recorded run. What has been told is written down after it was, so that nothing is lost: who is killed
-in between tells it twice, under the same id.
+in between tells it twice, under the same id. It is written down too which channel knows of which alert: one that
+opened in silence is told when the silence is over, and its end only to those that heard of it.
 """
 
+import os
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.names import matches
 from health_cli.history import state as states
-from health_cli.history.channels import label, send
+from health_cli.history.alerts import turn_of
+from health_cli.history.channels import label, send, wanted
 from health_cli.history.channels.error import ChannelError
 from health_cli.history.channels.message import Notice, Turn, from_json
 from health_cli.history.child import Say
@@ -23,7 +27,18 @@ from health_cli.history.state import State
 
 MOST = 50  # notices that wait; with more than that the oldest are given up
 Channel = Mapping[str, Any]
-Told = Callable[[str, str], None]  # takes down that the notice of this id was told to the channel of this label
+Told = Callable[[str, str, set[str]], None]  # takes down a notice's id, a channel's label, and what that knows of now
+
+
+class News(NamedTuple):
+    """What there is to tell until a moment of the monotonic clock.
+
+    `late` has all open alerts, for channels that do not know of them; it is None where nobody knows what they know.
+    """
+
+    state: State
+    late: Notice | None
+    until: float
 
 
 def tell(place: Place, channels: Sequence[Channel], until: float, say: Say) -> None:
@@ -31,52 +46,89 @@ def tell(place: Place, channels: Sequence[Channel], until: float, say: Say) -> N
 
     OSError where it can't be written down that it was told.
     """
-    if not states.load(place).notices:
+    if not any(_waits(states.load(place), channel) for channel in channels):
         return
     with place.locked("tell", until - time.monotonic()) as ours:
         if ours:
-            _tell_all(states.load(place), channels, until, say, lambda notice, name: _told(place, notice, name))
+            state = states.load(place)
+            news = News(state, _late(state, place.project), until)
+            _tell_all(news, channels, say, lambda *what: _told(place, *what))
             _drop(place, [label(channel) for channel in channels], say)
 
 
 def tell_once(state: State, channels: Sequence[Channel], until: float, say: Say) -> None:
     """Tell the notices of a state that could be written nowhere: what a channel refuses is lost, and said."""
-    _tell_all(state, channels, until, say, lambda notice, name: None)
+    _tell_all(News(state, None, until), channels, say, lambda *what: None)
 
 
-def _tell_all(state: State, channels: Sequence[Channel], until: float, say: Say, told: Told) -> None:
+def _waits(state: State, channel: Channel) -> bool:
+    """Tell whether there may be something to tell a channel, or to forget of it."""
+    name, opened = label(channel), {check for check, memory in state.memories.items() if memory.alert}
+    heard = _heard(state, name)
+    return bool(opened ^ heard) or any(name not in row["told"] for row in state.notices)
+
+
+def _late(state: State, project: str) -> Notice:
+    """Return all alerts that are open: what of them a channel does not know was silenced, or before its time."""
+    host, now = os.uname().nodename, time.time()
+    alerts = [(check, memory.alert) for check, memory in sorted(state.memories.items()) if memory.alert]
+    turns = (turn_of("flapping" if a.flapping else "opened", check, a, host, now) for check, a in alerts)
+    return Notice("", host, project, now, tuple(turns))
+
+
+def _tell_all(news: News, channels: Sequence[Channel], say: Say, told: Told) -> None:
     """Tell all channels at the same time."""
     threads = [
-        threading.Thread(target=_tell_safely, args=(state, channel, until, say, told), daemon=True)
-        for channel in channels
-        if any(label(channel) not in row["told"] for row in state.notices)
+        threading.Thread(target=_tell_safely, args=(news, channel, say, told), daemon=True) for channel in channels
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
+        thread.join(max(0.0, news.until - time.monotonic()))
 
 
-def _tell_safely(state: State, channel: Channel, until: float, say: Say, told: Told) -> None:
-    outcome = attempt(lambda: _tell(state, channel, until, told))
+def _tell_safely(news: News, channel: Channel, say: Say, told: Told) -> None:
+    outcome = attempt(lambda: _tell(news, channel, told))
     if isinstance(outcome, Crash):
         reason = outcome.text if isinstance(outcome.error, ChannelError) else f"{label(channel)}: {outcome.text}"
         say(f"not told, and tried again at the next recorded run: {reason}")
 
 
-def _tell(state: State, channel: Channel, until: float, told: Told) -> None:
-    """Tell one channel all that waits for it; ChannelError at the first that it refuses."""
-    name = label(channel)
-    for row in state.notices:
-        left = until - time.monotonic()
-        if name not in row["told"] and left > 0:
-            send(_heard(from_json(row), state.silences), channel, timeout=left)
-            told(row["id"], name)
+def _tell(news: News, channel: Channel, told: Told) -> None:
+    """Tell one channel all that waits for it, and then what is late; ChannelError at the first that it refuses.
+
+    It hears nothing of what is silenced, nor of the end of what it never heard of.
+    """
+    name, late = label(channel), news.late
+    heard = _heard(news.state, name)
+    for row in news.state.notices:
+        if name in row["told"] or time.monotonic() >= news.until:
+            continue
+        notice = from_json(row)
+        turns = [turn for turn in notice.turns if late is None or turn.what != "resolved" or turn.check in heard]
+        sent = _send(notice._replace(turns=tuple(turns)), channel, news)
+        heard -= {turn.check for turn in notice.turns if turn.what == "resolved"}
+        heard |= {turn.check for turn in sent if turn.what != "resolved"}
+        told(notice.id, name, heard)
+    unheard = tuple(turn for turn in late.turns if turn.check not in heard) if late else ()
+    if late and unheard and time.monotonic() < news.until:
+        known = f"{name} {[(turn.check, turn.since) for turn in unheard]}"
+        named = late._replace(id=str(uuid.uuid5(uuid.NAMESPACE_URL, known)), turns=unheard)
+        if sent := _send(named, channel, news):
+            told(named.id, name, heard | {turn.check for turn in sent})
 
 
-def _heard(notice: Notice, silences: Sequence[Mapping[str, Any]]) -> Notice:
-    """Return the notice without what somebody has silenced."""
-    return notice._replace(turns=tuple(turn for turn in notice.turns if not silenced(turn, silences, time.time())))
+def _send(notice: Notice, channel: Channel, news: News) -> tuple[Turn, ...]:
+    """Send what of a notice a channel wants and nobody has silenced; return that."""
+    loud = tuple(turn for turn in notice.turns if not silenced(turn, news.state.silences, time.time()))
+    said = wanted(notice._replace(turns=loud), channel)
+    send(said, channel, timeout=news.until - time.monotonic())
+    return said.turns
+
+
+def _heard(state: State, name: str) -> set[str]:
+    """Return the checks of whose alerts a channel knows."""
+    return {check for check, names in state.heard.items() if name in names}
 
 
 def silenced(turn: Turn, silences: Sequence[Mapping[str, Any]], now: float) -> bool:
@@ -87,27 +139,45 @@ def silenced(turn: Turn, silences: Sequence[Mapping[str, Any]], now: float) -> b
     )
 
 
-def _told(place: Place, notice: str, channel: str) -> None:
-    """Write down that a channel was told."""
-    _change(place, lambda row: {**row, "told": [*row["told"], channel]} if row["id"] == notice else row)
+def _told(place: Place, notice: str, channel: str, heard: set[str]) -> None:
+    """Write down that a channel was told, and of which alerts it knows."""
+
+    def change(state: State) -> State:
+        rows = tuple({**r, "told": [*r["told"], channel]} if r["id"] == notice else r for r in state.notices)
+        others = {check: [n for n in names if n != channel] for check, names in state.heard.items()}
+        return replace(
+            state, notices=rows, heard={c: [*others.get(c, ()), channel] for c in heard} | _of(others, heard)
+        )
+
+    _change(place, change)
+
+
+def _of(names: Mapping[str, list[str]], left_out: set[str]) -> dict[str, list[str]]:
+    return {check: some for check, some in names.items() if some and check not in left_out}
 
 
 def _drop(place: Place, channels: Sequence[str], say: Say) -> None:
-    """Forget what all channels were told, and the oldest of too many."""
-    _change(place, lambda row: None if set(channels) <= set(row["told"]) else row)
-    waiting = states.load(place).notices
-    for row in waiting[: max(0, len(waiting) - MOST)]:
-        say(f"what happened at {time.strftime('%Y-%m-%d %H:%M', time.gmtime(row['at']))} UTC was told in part or not")
-        _change(place, lambda other, lost=row["id"]: None if other["id"] == lost else other)
+    """Forget what all channels were told, who knows of alerts that are over, and the oldest of too many notices."""
+
+    def change(state: State) -> State:
+        waiting = [row for row in state.notices if not set(channels) <= set(row["told"])]
+        for row in waiting[:-MOST]:
+            at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row["at"]))
+            say(f"what happened at {at} UTC was told in part or not")
+        ending = {turn["check"] for row in waiting for turn in row["turns"]}
+        known = {check for check, memory in state.memories.items() if memory.alert} | ending
+        heard = {check: names for check, names in state.heard.items() if check in known}
+        return replace(state, notices=tuple(waiting[-MOST:]), heard=heard)
+
+    _change(place, change)
 
 
-def _change(place: Place, each: Any) -> None:
-    """Write the notices anew under the lock of the state; OSError where that can't be done."""
+def _change(place: Place, change: Callable[[State], State]) -> None:
+    """Write the state anew under its lock; OSError where that can't be done."""
     with place.locked("state", states.LOCK) as ours:
         if not ours:
             raise TimeoutError("another process holds the lock of the state")
-        state = states.load(place)
-        rows = [each(dict(row)) for row in state.notices]
-        changed = tuple(row for row in rows if row is not None)
-        if changed != state.notices:
-            states.save(place, replace(state, notices=changed))
+        before = states.load(place)
+        after = change(before)
+        if after != before:
+            states.save(place, after)

@@ -151,6 +151,41 @@ def test_two_runs_at_once_tell_once(told: Shop, hook: Hook) -> None:
     assert hook.turns() == [[("opened", "host.load")]]
 
 
+def test_what_opened_in_silence_is_told_when_that_is_over_and_its_end_to_who_heard_of_it(
+    told: Shop, hook: Hook
+) -> None:
+    migrate(told)
+    silence = ("alerts", "silence", "host.load", "--why", "upgrade")
+    assert told.health(*silence, "--for", "1h").code == 0
+    assert [run(told, *BAD), run(told)] == ["", ""]
+    assert hook.turns() == [], "it has ended before anybody heard of it"
+    assert run(told, *BAD) == ""
+    ask(told, "Silence.objects.all().delete(); show(0)")
+    assert [run(told, *BAD) for _ in range(3)] == [""] * 3
+    assert hook.turns() == [[("opened", "host.load")]]
+    assert run(told) == ""
+    assert hook.turns()[1:] == [[("resolved", "host.load")]]
+
+
+def test_a_new_channel_hears_of_what_is_open_once(shop: ShopFactory, hook: Hook) -> None:
+    migrate(shop())
+    run(shop(), *BAD)
+    new = shop(setting={"NOTIFY": [{"webhook": hook.url}, {"webhook": hook.url, "checks": ["database"]}]})
+    assert [run(new, *BAD) for _ in range(3)] == [""] * 3
+    assert hook.turns() == [[("opened", "host.load")]]
+    assert hook.got[0]["project"] == "shop.settings"
+
+
+def test_the_end_is_told_in_the_words_of_the_run_that_found_it(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    run(told, *BAD)
+    run(told)
+    opened, resolved = (message["turns"][0] for message in hook.got)
+    assert (opened["status"], resolved["status"]) == ("critical", "healthy")
+    assert "load1" in opened["message"]
+    assert resolved["message"].endswith("CPUs")
+
+
 def test_no_file_of_ours_holds_a_secret(told: Shop, hook: Hook) -> None:
     hook.answer = 500
     run(told, *BAD)
