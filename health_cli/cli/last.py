@@ -13,9 +13,10 @@ from health_cli.cli.options import Duration, django_options, format_options, pro
 from health_cli.cli.surroundings import Surroundings
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.report import FailOn, Report
+from health_cli.core.result import Result
 from health_cli.formatters import load
 from health_cli.history.last import Last, aged, last_here, missing, selected
-from health_cli.history.place import Place, Project
+from health_cli.history.place import NothingYet, Place, Project
 
 
 @click.command("last", epilog="Exit codes: as the run's; 3 too where there is no run, or none that is young enough.")
@@ -40,11 +41,10 @@ def command(around: Surroundings, /, **values: Any) -> int:
 
 def last_report(values: dict[str, Any]) -> Report:
     """Return the report on the last run, or on there being none; click.ClickException where a pattern means nothing."""
-    here = os.uname().nodename
-    last = find(values, here)
-    if last is None:
+    last = find(values)
+    if isinstance(last, Result):
         stamp = import_module("health_cli.core.assembly").Stamp(__version__)
-        report: Report = stamp.finish([missing(values["host"] or here)])
+        report: Report = stamp.finish([last])
         return report
     chosen, lost = selected(last, values["patterns"])
     if lost or not chosen.report.checks:
@@ -53,29 +53,33 @@ def last_report(values: dict[str, Any]) -> Report:
     return replace(aged(chosen, values["max_age"]), fail_on=FailOn(values["fail_on"] or last.fail_on))
 
 
-def find(values: dict[str, Any], here: str) -> Last | None:
-    """Return the last run of the host that is asked for, None where there is none."""
+def find(values: dict[str, Any]) -> Last | Result:
+    """Return the last run of the host that is asked for, or the verdict where there is none."""
     project = Project(values["settings"], values["chdir"], values["pythonpath"])
     place = attempt(lambda: Place.of(project, os.environ))
     if isinstance(place, Crash):
         raise click.ClickException(place.text)
-    host = values["host"] or here
     last = attempt(lambda: last_here(place))
     if isinstance(last, Crash):
         reason = getattr(last.error, "strerror", last.text)
         raise click.ClickException(f"The last run in {place.last} can't be read: {reason}.")
+    host = values["host"] or os.uname().nodename
     if last and last.report.host == host:
         return last
     found = attempt(lambda: in_database(host, project, place))
-    if isinstance(found, Crash):
-        redactor = import_module("health_cli.core.redaction").Redactor
-        reason = redactor(getattr(found.error, "secrets", ())).text(found.text)
-        raise click.ClickException(f"There is no last run in {place.folder}, and the database was of no help: {reason}")
-    return found
+    if not isinstance(found, Crash):
+        return found[0] or missing(host, found[1])
+    if isinstance(found.error, NothingYet):
+        return missing(host)
+    redactor = import_module("health_cli.core.redaction").Redactor
+    reason = redactor(getattr(found.error, "secrets", ())).text(found.text)
+    raise click.ClickException(
+        f"There is no last run of {host} in {place.folder}, and the database was of no help: {reason}"
+    )
 
 
-def in_database(host: str, project: Project, place: Place) -> Last | None:
+def in_database(host: str, project: Project, place: Place) -> tuple[Last | None, list[str]]:
     """Ask the record; Django is loaded only here."""
     record = import_module("health_cli.history.opening").open_record(project, place)
-    last: Last | None = import_module("health_cli.history.elsewhere").last_of(host, record)
-    return last
+    found: tuple[Last | None, list[str]] = import_module("health_cli.history.elsewhere").last_of(host, record)
+    return found

@@ -5,13 +5,14 @@ of the project but its settings has to work for a run to be recorded.
 """
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
@@ -64,9 +65,16 @@ def _limit(connection: BaseDatabaseWrapper, connect: float, answer: float) -> No
             own = f"-c statement_timeout={int(answer * 1000)}"
             options["options"] = f"{options.get('options', '')} {own}".strip()
         case "sqlite":
+            _refuse_missing(str(conf["NAME"]))
             options["timeout"] = answer
             if isinstance(type(connection.features).max_query_params, int):  # Django 6 asks SQLite itself
                 connection.features.max_query_params = _most_parameters(connection)
+
+
+def _refuse_missing(name: str) -> None:
+    """Raise OperationalError where there is no such file: SQLite would make one, and all would seem well."""
+    if not name.startswith(("file:", ":memory:")) and not os.path.exists(name):
+        raise OperationalError(f"there is no file {name}: 'manage.py migrate' makes it")
 
 
 def _most_parameters(connection: BaseDatabaseWrapper) -> int:

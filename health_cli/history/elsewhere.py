@@ -14,8 +14,8 @@ LIMIT = 3.0  # seconds that the database may take to answer
 MOST = 50  # runs that are looked at, where none of them was complete
 
 
-def last_of(host: str, record: Record) -> Last | None:
-    """Return what is last of a host, None where there is none; ConfigError where the record can't be read."""
+def last_of(host: str, record: Record) -> tuple[Last | None, list[str]]:
+    """Return what is last of a host, or None and the hosts there are; ConfigError where the record can't be read."""
     try:
         with record.connected(LIMIT):
             last = _last(host, record.alias)
@@ -24,9 +24,9 @@ def last_of(host: str, record: Record) -> Last | None:
         problem = ConfigError(explain(error, record.alias))
         problem.secrets = record.source.secrets
         raise problem from error
-    if last is None and hosts:
-        raise ConfigError(f"The record has runs of {', '.join(hosts)}, and none of {host}.")
-    return last and last._replace(every=record.setting.RECORD_EVERY, fail_on=record.setting.FAIL_ON)
+    if last:
+        last = last._replace(every=record.setting.RECORD_EVERY, fail_on=record.setting.FAIL_ON)
+    return last, hosts
 
 
 def _last(host: str, alias: str) -> Last | None:

@@ -117,11 +117,12 @@ def _in_the_future(ahead: float) -> Result:
     )
 
 
-def missing(host: str) -> Result:
-    """Return the verdict where there is no last run."""
+def missing(host: str, hosts: Sequence[str] = ()) -> Result:
+    """Return the verdict where there is no last run of a host, but of others."""
+    others = f" There are runs of {', '.join(hosts)}." if hosts else ""
     return _unknown(
         "no recorded run",
-        f"There is no recorded run of {host}.",
+        f"There is no recorded run of {host}.{others}",
         "Record one with 'health run --record', as the same user and for the same project.",
     )
 

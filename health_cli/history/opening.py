@@ -14,7 +14,7 @@ from health_cli.config.setting import HealthSetting, validate
 from health_cli.config.source import EMBEDDED, Source, locate
 from health_cli.core.errors import ConfigError
 from health_cli.history.database import bounded, load_models
-from health_cli.history.place import Place, Project
+from health_cli.history.place import NothingYet, Place, Project
 
 WAIT_FOR_TABLES = 5.0  # seconds that another process may take to make the tables
 
@@ -34,13 +34,18 @@ class Record(NamedTuple):
             yield connection
 
 
-def open_record(project: Project, place: Place) -> Record:
-    """Load the settings and the record's models; ConfigError where there can be no record, with what to do."""
+def open_record(project: Project, place: Place, *, create: bool = False) -> Record:
+    """Load the settings and the record's models; ConfigError where there can be no record, with what to do.
+
+    NothingYet without a project, where nothing has been recorded, unless the file is to be created.
+    """
     source = locate(*project)
     setting, problems = validate(source.setting)
     if problems:
         raise ConfigError.of([problem.message for problem in problems], hint="'manage.py check' finds them too.")
     if source.name == EMBEDDED:
+        if not create and not place.database.exists():
+            raise NothingYet("Nothing has been recorded yet.", hint="Record a run: health run --record")
         _own_database(place)
         return Record(source, setting, "default", place)
     load_models()

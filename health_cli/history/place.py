@@ -22,6 +22,10 @@ NO_PROJECT = "host"
 RETRY = 0.02  # seconds between two looks at a lock that somebody else has
 
 
+class NothingYet(ConfigError):
+    """There is no record so far."""
+
+
 class Project(NamedTuple):
     """Where a command was told that the settings are."""
 

@@ -112,7 +112,7 @@ class Recorder:
     def _work(self, say: Say, seconds: float, fresh: Kept | None) -> None:
         """Load and tell, in a process or a thread of its own."""
         until = time.monotonic() + seconds
-        record = import_module("health_cli.history.opening").open_record(self._project, self._place)
+        record = import_module("health_cli.history.opening").open_record(self._project, self._place, create=True)
         redactor = Redactor(record.source.secrets)
         work = import_module("health_cli.history.working").Work
         work(self._place, record, until, lambda line: say(safe_text(line, redactor)), fresh).do()

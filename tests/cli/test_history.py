@@ -250,6 +250,8 @@ def test_a_file_is_whole_or_not_there(project: Shop, tmp_path: Path) -> None:
 
 def test_without_a_record_it_says_what_to_do(shop: ShopFactory, tmp_path: Path) -> None:
     fresh = shop()
+    for name in ("db", "metrics"):
+        Path(fresh.state if name == "db" else tmp_path, f"{name}.sqlite3").touch()
     missing = fresh.health("history", "host.load")
     assert missing.code == 3 and "Create them: manage.py migrate health_cli\n" in missing.err
     empty = migrate(fresh).health("history", "host.load")

@@ -72,6 +72,11 @@ def test_none_is_unknown(here: dict[str, str], tmp_path: Path) -> None:
     last = health("last", "-f", "json", env=here, cwd=tmp_path)
     assert last.code == 3
     assert last.checks["health.last"]["summary"] == "no recorded run"
+    for words in (["alerts"], ["prune"], ["history", "host.load"]):
+        asked = health(*words, env=here, cwd=tmp_path)
+        assert asked.code == 3
+        assert "Nothing has been recorded yet." in asked.err
+    assert not (tmp_path / "state").exists(), "who only reads makes nothing"
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"report": {}, "at": 1, "every": 0}', "\x00"])
@@ -90,9 +95,9 @@ def test_another_host_comes_out_of_the_database(recorded: Shop) -> None:
     last = recorded.health("last", "--host", "web7", "-f", "json")
     assert (last.code, last.err) == (2, "")
     assert "host.load" in last.checks
-    lost = recorded.health("last", "--host", "web8")
-    assert lost.code == 3
-    assert "web7" in lost.err
+    lost = recorded.health("last", "--host", "web8", "-f", "json")
+    assert (lost.code, lost.err) == (3, "")
+    assert lost.checks["health.last"]["message"] == "There is no recorded run of web8. There are runs of web7."
 
 
 def test_a_pattern_that_means_nothing_is_refused(recorded: Shop) -> None:
@@ -168,7 +173,9 @@ def test_silence_asks_for_how_long_and_why(recorded: Shop) -> None:
 
 @pytest.mark.parametrize("words", [["alerts"], ["prune"]])
 def test_a_record_that_is_not_there_says_what_to_do(shop: ShopFactory, words: list[str]) -> None:
-    run = shop().health(*words)
+    place = shop()
+    (place.state / "db.sqlite3").touch()
+    run = place.health(*words)
     assert run.code == 3
     assert "manage.py migrate health_cli" in run.err
     assert "Traceback" not in run.err

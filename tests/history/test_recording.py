@@ -199,6 +199,7 @@ show(0)
 
 def test_the_verdict_is_what_it_is_without_tables(shop: ShopFactory) -> None:
     place = shop()
+    (place.state / "db.sqlite3").touch()
     run = place.json("host.load", options=["--record"])
     assert run.code == 0
     assert "manage.py migrate health_cli" in run.err
@@ -207,6 +208,20 @@ def test_the_verdict_is_what_it_is_without_tables(shop: ShopFactory) -> None:
     migrate(place)
     assert place.json("host.load", options=["--record"]).err == ""
     assert len(rows(place, "HealthRun", "uuid")) == 2
+
+
+def test_a_database_that_is_missing_stays_missing(shop: ShopFactory) -> None:
+    place = shop()
+    for words in (["run", "database", "--record"], ["alerts"], ["prune"], ["history", "host.load"], ["last"]):
+        place.health(*words)
+    assert not (place.state / "db.sqlite3").exists()
+    again = place.json("database", options=["--record"])
+    assert again.code == 2
+    assert "there is no file" in again.err
+    assert len(spool(place)) == 2
+    migrate(place)
+    place.json("database", options=["--record"])
+    assert rows(place, "SystemAlert", "alert_type", "count", "resolution") == [["database:default", 2, "recovered"]]
 
 
 def test_nagios_gets_what_went_wrong_as_a_line_of_long_output(shop: ShopFactory) -> None:

@@ -79,8 +79,8 @@ def test_checks_that_turn_at_once_are_one_message(told: Shop, hook: Hook) -> Non
 
 
 def test_it_is_told_while_the_database_takes_nothing(told: Shop, hook: Hook) -> None:
-    assert "manage.py migrate health_cli" in run(told, *BAD)
-    assert "manage.py migrate health_cli" in run(told, *BAD)
+    assert "'manage.py migrate' makes it" in run(told, *BAD)
+    assert "'manage.py migrate' makes it" in run(told, *BAD)
     assert hook.turns() == [[("opened", "host.load")]]
 
 
