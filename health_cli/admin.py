@@ -62,6 +62,21 @@ class SystemAlertAdmin(ForSuperusers):
     list_filter = ("resolved", "severity")
     search_fields = ("alert_type", "host", "message")
     actions = ("acknowledge", "resolve")
+    exclude = ("open_key",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers say why an open alert may wait, and acknowledge it by that."""
+        return self.has_module_permission(request) and not (obj and obj.resolved)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """All that was recorded."""
+        return [field.name for field in SystemAlert._meta.fields if field.name != "why"]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Write down who acknowledges it, and when; what a run may change meanwhile is left alone."""
+        acknowledge(
+            SystemAlert.objects.using(obj._state.db).filter(pk=obj.pk), by=request.user.get_username(), why=obj.why
+        )
 
     @admin.action(description="Acknowledge: I have seen it")
     def acknowledge(self, request: HttpRequest, alerts: QuerySet[SystemAlert]) -> None:

@@ -3,7 +3,7 @@
 import getpass
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -76,28 +76,60 @@ def silence(context: click.Context, /, **values: Any) -> int:
     return 0
 
 
-@command.command("resolve")
-@click.argument("numbers", metavar="ID...", type=click.IntRange(1), nargs=-1, required=True)
-@click.option("--why", default="", metavar="TEXT", help="The reason.")
-@click.option("--by", metavar="WHO", help="Who does it.  [this user]")
+@command.command("unsilence")
+@click.argument("pattern", metavar="NAME")
+@click.option("--host", metavar="NAME", default="", help="The silence of this host alone.")
 @project_options
 @django_options
 @click.pass_context
-def resolve(context: click.Context, /, **values: Any) -> int:
-    """End open alerts by hand. What is still bad opens another one at the next recorded run."""
+def unsilence(context: click.Context, /, **values: Any) -> int:
+    """End a silence before its time. What is still open is told by the next recorded run."""
     with opened(_project(context, values)) as record:
         handling = import_module("health_cli.history.handling")
-        open_ids = {row.id for row in handling.listed(record.alias, host="", past=False, most=MOST)}
-        lost = [number for number in values["numbers"] if number not in open_ids]
-        if lost:
-            known = ", ".join(map(str, sorted(open_ids))) or "none"
-            raise click.ClickException(f"There is no open alert {', '.join(map(str, lost))}. Open are: {known}.")
-        count = handling.resolve(
-            handling.numbered(record.alias, values["numbers"]), by=_who(values), why=values["why"]
-        )  # fmt: skip
-        _take_over(record, "forget_ended")
-    write(context.obj.out, f"Resolved: {count}.\n")
+        count = handling.unsilence(record.alias, pattern=values["pattern"], host=values["host"])
+        silences = handling.silences(record.alias)
+        _take_over(record, "take_silences")
+    if not count:
+        known = "".join(_silence_line(row) for row in silences) or "There is none.\n"
+        raise click.ClickException(f"'{values['pattern']}' is not silenced.\n{known}".rstrip())
+    write(context.obj.out, f"Not silenced any more: {values['pattern']}.\n")
     return 0
+
+
+def numbered(name: str, done: str, help_text: str) -> Callable[..., Any]:
+    """Make a command that does something to open alerts, by their numbers."""
+
+    @command.command(name, help=help_text)
+    @click.argument("numbers", metavar="ID...", type=click.IntRange(1), nargs=-1, required=True)
+    @click.option("--why", default="", metavar="TEXT", help="The reason.")
+    @click.option("--by", metavar="WHO", help="Who does it.  [this user]")
+    @project_options
+    @django_options
+    @click.pass_context
+    def act(context: click.Context, /, **values: Any) -> int:
+        with opened(_project(context, values)) as record:
+            handling = import_module("health_cli.history.handling")
+            open_now = {row.id: row for row in handling.listed(record.alias, host="", past=False, most=MOST)}
+            lost = [number for number in values["numbers"] if number not in open_now]
+            if lost:
+                known = ", ".join(map(str, sorted(open_now))) or "none"
+                raise click.ClickException(f"There is no open alert {', '.join(map(str, lost))}. Open are: {known}.")
+            rows = handling.numbered(record.alias, values["numbers"])
+            getattr(handling, name)(rows, by=_who(values), why=values["why"])
+            _take_over(record, "forget_ended")
+        for number in values["numbers"]:
+            write(context.obj.out, f"{done}: {open_now[number].alert_type} on {open_now[number].host} ({number}).\n")
+        return 0
+
+    return act
+
+
+resolve = numbered(
+    "resolve", "Resolved", "End open alerts by hand. What is still bad opens another one at the next recorded run."
+)
+acknowledge = numbered(
+    "acknowledge", "Acknowledged", "Write down that you have seen open alerts, and why they may wait."
+)
 
 
 def _doubt(pattern: str, known: Sequence[str]) -> str:

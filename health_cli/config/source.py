@@ -73,7 +73,7 @@ class SettingsError(ConfigError):
     @classmethod
     def of_crash(cls, name: str, crash: Crash) -> "SettingsError":
         """Say which module failed, how and where; name the usual cause for a missing module."""
-        hint = "Import it by hand to see more: python -c 'import " + name + "'"
+        hint = f"Load it by hand to see more: python -m django check --settings {name}"
         if isinstance(crash.error, ModuleNotFoundError):
             hint = "Is it installed in this environment, and is --chdir the folder of manage.py?"
         error = cls(f"The settings '{name}' can't be loaded: {crash.name}: {crash.text} (in {crash.place})", hint=hint)

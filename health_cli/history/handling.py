@@ -22,6 +22,12 @@ def silence(alias: str, *, pattern: str, host: str, until: float, why: str, by: 
     return row
 
 
+def unsilence(alias: str, *, pattern: str, host: str) -> int:
+    """End the silences of exactly that pattern and host, and return how many those were."""
+    deleted, _ = Silence.objects.using(alias).filter(pattern=pattern, host=host, until__gt=timezone.now()).delete()
+    return deleted
+
+
 def resolve(alerts: QuerySet[SystemAlert], *, by: str, why: str = "") -> int:
     """End open alerts by hand, and return how many. What is still bad opens another one at the next recorded run."""
     said = f"by {by}: {why}" if why else f"by {by}"

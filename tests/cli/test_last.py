@@ -1,6 +1,7 @@
 """`health last`, `health alerts` and `health prune`, as a user calls them."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -156,9 +157,17 @@ def test_alerts_are_shown_silenced_and_resolved(recorded: Shop) -> None:
     silenced = recorded.health("alerts", "silence", "host.*", "--for", "2h", "--why", "upgrade", "--by", "ann")
     assert (silenced.code, silenced.err) == (0, "")
     assert "(ann: upgrade)" in recorded.health("alerts").out
+    lifted = recorded.health("alerts", "unsilence", "host.*")
+    assert (lifted.code, lifted.out) == (0, "Not silenced any more: host.*.\n")
+    assert "(ann: upgrade)" not in recorded.health("alerts").out
+    again = recorded.health("alerts", "unsilence", "host.*")
+    assert (again.code, "'host.*' is not silenced." in again.err) == (3, True)
+    seen = recorded.health("alerts", "acknowledge", "1", "--why", "a new disk comes", "--by", "ann")
+    assert (seen.code, seen.out.startswith("Acknowledged: host.load on ")) == (0, True)
+    assert "seen by ann a new disk comes" in recorded.health("alerts").out
     assert recorded.health("alerts", "resolve", "7").code == 3
     done = recorded.health("alerts", "resolve", "1", "--why", "known", "--by", "ann")
-    assert (done.code, done.out) == (0, "Resolved: 1.\n")
+    assert (done.code, done.out) == (0, f"Resolved: host.load on {os.uname().nodename} (1).\n")
     assert recorded.health("alerts").out.startswith("No open alerts.")
     past = json.loads(recorded.health("alerts", "--all", "-f", "json").out)["alerts"]
     assert past[0]["resolution"] == "by ann: known"

@@ -289,14 +289,14 @@ PYTHON = {
     ),
     "settings-raise": Case(
         change=settings_end(f"raise ValueError('bad ' + SECRET_KEY + API_TOKEN + {ODD_TEXT})"), alone=True,
-        check="health.setup", kind="misconfigured", status="unknown", hint=["Import it by hand"], says="ValueError",
+        check="health.setup", kind="misconfigured", status="unknown", hint=["Load it by hand"], says="ValueError",
     ),
     "settings-raise-within": Case(
         change=settings_end(
             "def connect(password):", f"    raise ValueError(f'no login with {{password}} ' + {ODD_TEXT})",
             f"connect({canaries.WRONG!r})",
         ), alone=True,
-        check="health.setup", kind="misconfigured", status="unknown", hint=["Import it by hand"], says="ValueError",
+        check="health.setup", kind="misconfigured", status="unknown", hint=["Load it by hand"], says="ValueError",
     ),
     "own-check-raises": Case(
         change=raising("own.raises", f"raise RuntimeError(conf.API_TOKEN + repr(conf.DATABASES) + {ODD_TEXT})"),

@@ -79,11 +79,12 @@ print(json.dumps([client({who}).get(page).status_code for page in pages]))
 def test_nobody_changes_what_was_recorded(tmp_path: Path) -> None:
     code = """
 asked = [client(root).post(f"{page}{row.pk}/{what}/", {"post": "yes"}).status_code
-         for page, row in zip(PAGES, (run, run.metrics.get(), alerts[0])) for what in ("change", "delete")]
+         for page, row in zip(PAGES, (run, run.metrics.get())) for what in ("change", "delete")]
+asked.append(client(root).post(f"{PAGES[2]}{alerts[0].pk}/delete/", {"post": "yes"}).status_code)
 added = [client(root).get(f"{page}add/").status_code for page in PAGES]
 print(json.dumps([asked, added]))
 """
-    assert ask(tmp_path, code) == [[403] * 6, [403, 403, 403, 200]]
+    assert ask(tmp_path, code) == [[403] * 5, [403, 403, 403, 200]]
 
 
 def test_what_alerting_remembers_is_not_shown(tmp_path: Path) -> None:
@@ -102,6 +103,20 @@ print(json.dumps([texts, list(map(list, SystemAlert.objects.order_by("alert_type
     texts, rows = ask(tmp_path, code)
     assert [text.split(".")[0] for text in texts] == ["Acknowledged: 2", "Resolved: 1", "Resolved: 1"]
     assert rows == [["root", True, "by root", None]] * 2
+
+
+def test_whoever_writes_why_an_alert_may_wait_has_acknowledged_it(tmp_path: Path) -> None:
+    code = """
+page = f"{PAGES[2]}{alerts[0].pk}/change/"
+answers = [client(root).post(page, {"why": "a new disk comes", "severity": "info", "count": 99}).status_code]
+act("resolve", alerts[0])
+answers.append(client(root).post(page, {"why": "too late"}).status_code)
+fields = ("by", "why", "severity", "count")
+print(json.dumps([answers, list(SystemAlert.objects.filter(acknowledged_at__isnull=False).values_list(*fields))]))
+"""
+    answers, acknowledged = ask(tmp_path, code)
+    assert answers == [302, 403]
+    assert acknowledged == [["root", "a new disk comes", "warning", 1]]
 
 
 def test_a_silence_has_the_name_of_who_made_it(tmp_path: Path) -> None:
