@@ -136,7 +136,8 @@ class Keeping:
         if self._values["format_name"] == "nagios" and not self._values["output"]:
             attempt(lambda: write(self._around.out, f"[RECORD] {line.replace('|', ' ')}\n"))
         else:
-            attempt(lambda: write(self._around.err, f"health: not all was recorded: {line}\n"))
+            what = "" if line.startswith("not ") else "not all was recorded: "
+            attempt(lambda: write(self._around.err, f"health: {what}{line}\n"))
 
 
 def _overlap(holder: tuple[int, float] | None, *, waited: bool) -> str:

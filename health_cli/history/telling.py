@@ -90,7 +90,11 @@ def _tell_all(news: News, channels: Sequence[Channel], say: Say, told: Told) -> 
 def _tell_safely(news: News, channel: Channel, say: Say, told: Told) -> None:
     outcome = attempt(lambda: _tell(news, channel, told))
     if isinstance(outcome, Crash):
-        reason = outcome.text if isinstance(outcome.error, ChannelError) else f"{label(channel)}: {outcome.text}"
+        reason = (
+            outcome.text
+            if isinstance(outcome.error, ChannelError)
+            else f"{label(channel).partition('#')[0]}: {outcome.text}"
+        )
         say(f"not told, and tried again at the next recorded run: {reason}")
 
 

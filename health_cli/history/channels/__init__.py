@@ -47,7 +47,7 @@ def send(notice: Notice, channel: Mapping[str, Any], *, timeout: float) -> None:
     # A little less for the libraries, whose errors say more than ours.
     outcome = _within(limit, name, lambda: import_module(module).send(told, channel, timeout=0.9 * limit))
     if isinstance(outcome, Crash):
-        raise ChannelError(f"{name}: {_reason(outcome.error, channel)}")
+        raise ChannelError(f"{name.partition('#')[0]}: {_reason(outcome.error, channel)}")
 
 
 def wanted(notice: Notice, channel: Mapping[str, Any]) -> Notice:
