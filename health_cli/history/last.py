@@ -19,6 +19,7 @@ from health_cli.core.units import humanize
 from health_cli.history.place import Place, read_json, write_whole
 
 STALE = 2  # times the interval between two runs after which the last one is too old
+LATER = 1.0  # seconds between two runs at the least
 AHEAD = 60.0  # seconds by which a run may be in the future: clocks differ a little
 OURS = "health."  # results of this name tell of a run as a whole
 SHOWN = 3  # names in a sentence
@@ -82,9 +83,19 @@ def aged(last: Last, max_age: float | None) -> Report:
     if min(ages.values()) < -AHEAD:
         return _stale(last.report, age, set(ages), _in_the_future(-min(ages.values())))
     old = {name: how for name, how in ages.items() if limit and how > limit}
+    report = replace(last.report, age=age, checks=tuple(_dated(result, ages) for result in last.report.checks))
     if not old:
-        return replace(last.report, age=age)
-    return _stale(last.report, age, set(old), _too_old(old, len(ages), limit))
+        return report
+    return _stale(report, age, set(old), _too_old(old, len(ages), limit))
+
+
+def _dated(result: Result, ages: Mapping[str, float]) -> Result:
+    """Return a result with its age, where it is older than others: those of a run that looked at some checks only."""
+    age = ages[result.name]
+    if age - min(ages.values()) < LATER:
+        return result
+    said = f"{result.summary}, {humanize(age, 's')} ago".removeprefix(", ")
+    return replace(result, summary=said, data={**result.data, "age": round(age, 3)})
 
 
 def _stale(report: Report, age: float, names: set[str], verdict: Result) -> Report:

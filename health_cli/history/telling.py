@@ -90,12 +90,8 @@ def _tell_all(news: News, channels: Sequence[Channel], say: Say, told: Told) -> 
 def _tell_safely(news: News, channel: Channel, say: Say, told: Told) -> None:
     outcome = attempt(lambda: _tell(news, channel, told))
     if isinstance(outcome, Crash):
-        reason = (
-            outcome.text
-            if isinstance(outcome.error, ChannelError)
-            else f"{label(channel).partition('#')[0]}: {outcome.text}"
-        )
-        say(f"not told, and tried again at the next recorded run: {reason}")
+        where = "" if isinstance(outcome.error, ChannelError) else f"{label(channel).partition('#')[0]}: "
+        say(f"not told, and tried again at the next recorded run: {where}{outcome.text}")
 
 
 def _tell(news: News, channel: Channel, told: Told) -> None:

@@ -233,6 +233,12 @@ class TestLast:
         assert both.checks["host.load"]["status"] == "critical"
         assert both.checks["host.memory"]["status"] == "skipped"
 
+    def test_those_that_are_older_say_so(self, either: Shop) -> None:
+        checks = either.health("last", "-f", "json").checks
+        assert checks["host.memory"]["summary"].endswith(" available, 2 h ago")
+        assert checks["host.memory"]["data"]["age"] == pytest.approx(7200, abs=60)
+        assert "age" not in checks["host.load"]["data"]
+
     def test_all_checks_are_there(self, either: Shop) -> None:
         last = either.health("last", "-f", "json")
         assert {"host.load", "host.memory", "database:default"} <= last.checks.keys()
