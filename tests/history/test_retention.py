@@ -224,8 +224,9 @@ def test_hours_are_those_of_utc_in_a_project_without_time_zones_too(kolkata: Pro
     assert kolkata.prune(NOON + HOUR + 299)["hours_written"] == 0
     assert kolkata.prune(NOON + HOUR + 300)["hours_written"] == 1
     assert kolkata.hours() == [hour(NOON, "a", 0, 29.75, 59, 4)]
-    assert kolkata.prune(NOON + 30 * DAY + 30 * 60)["runs"] == 2
-    assert kolkata.starts() == [NOON + minutes * 60 for minutes in (31, 59, 60)]
+    assert kolkata.prune(NOON + 30 * DAY + 59 * 60)["runs"] == 0, "an hour goes as a whole"
+    assert kolkata.prune(NOON + 30 * DAY + 60 * 60)["runs"] == 4
+    assert kolkata.starts() == [NOON + HOUR]
 
 
 @pytest.mark.parametrize("process", ["sqlite", "mariadb"], indirect=True)
