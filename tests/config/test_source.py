@@ -224,10 +224,10 @@ def test_a_secret_in_the_error_of_a_settings_module_is_known_or_masked(tmp_path:
     ("text", "words", "hint"),
     [
         ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'", "Is it installed"),
-        ("1 / 0", "ZeroDivisionError: division by zero (in <module>, ", "python -c 'import failing'"),
-        ("x = (", "SyntaxError", "python -c 'import failing'"),
-        ("raise SystemExit(3)", "SystemExit: 3", "python -c"),
-        ("class E(Exception):\n  def __str__(self): raise KeyError\nraise E", "E: (no text", "python -c"),
+        ("1 / 0", "ZeroDivisionError: division by zero (in <module>, ", "python -m django check --settings failing"),
+        ("x = (", "SyntaxError", "python -m django check --settings failing"),
+        ("raise SystemExit(3)", "SystemExit: 3", "python -m django check"),
+        ("class E(Exception):\n  def __str__(self): raise KeyError\nraise E", "E: (no text", "python -m django check"),
     ],
     ids=["missing package", "exception", "syntax", "exit", "mute"],
 )
