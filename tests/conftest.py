@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,10 @@ from tests.servers import MariaDB, Memcached, PostgreSQL, Redis, Server
 # The tests keep the machine busy: that is no news.
 CALM = {"host.load/load15_per_cpu": {"warning": "~:", "critical": "~:"}}
 HEALTH = str(Path(sys.executable).with_name("health"))
+
+# Whoever started the tests in the background may have them ignore these; what they start must not inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)

@@ -158,17 +158,17 @@ def test_waiting_for_another_run_ends_with_a_signal(shop: ShopFactory) -> None:
     assert lock.take()
     words = ["run", "host.load", "--record", "--on-overlap", "wait", "-t", "20", "--settings", "shop.settings"]
     began = time.monotonic()
-    waiting = subprocess.Popen(
+    with subprocess.Popen(
         [HEALTH, *words, "--chdir", str(SHOP)],
         env={"PATH": "/usr/bin:/bin", **here.env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        time.sleep(1)
-        waiting.send_signal(signal.SIGINT)
-        assert waiting.wait(10) == 130
-    finally:
-        waiting.kill()
-        lock.release()
+    ) as waiting:  # fmt: skip
+        try:
+            time.sleep(1)
+            waiting.send_signal(signal.SIGINT)
+            assert waiting.wait(10) == 130
+        finally:
+            waiting.kill()
+            lock.release()
     assert time.monotonic() - began < 10
 
 
