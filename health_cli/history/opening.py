@@ -4,6 +4,7 @@ A project's record is where RECORD_DATABASE says. Without a project it is a SQLi
 tables are made on first use.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from health_cli.config.setting import HealthSetting, validate
 from health_cli.config.source import EMBEDDED, Source, locate
 from health_cli.core.errors import ConfigError
 from health_cli.history.database import bounded, load_models
-from health_cli.history.place import NothingYet, Place, Project
+from health_cli.history.place import NothingYet, Place, Project, open_own
 
 WAIT_FOR_TABLES = 5.0  # seconds that another process may take to make the tables
 
@@ -66,7 +67,7 @@ def _own_database(place: Place) -> None:
     load_models()
     newest = _newest_migration()
     place.make()
-    place.database.touch(mode=0o600)
+    os.close(open_own(place.database, os.O_RDWR | os.O_CREAT))
     with bounded("default", WAIT_FOR_TABLES) as connection:
         if _version(connection) == newest:
             return

@@ -6,8 +6,10 @@ that two checkouts under one user are kept apart.
 """
 
 import contextlib
+import errno
 import os
 import pwd
+import stat
 import sys
 import time
 import zlib
@@ -59,10 +61,8 @@ class Place:
 
     def make(self) -> None:
         """Make the folders, closed to others; OSError where that can't be done."""
-        for folder in (self.folder, self.spool):
-            if not folder.is_dir():
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                give(folder, folder.parent)
+        make_folder(self.folder)
+        make_folder(self.spool)
 
     @contextlib.contextmanager
     def locked(self, name: str, seconds: float) -> Iterator[bool]:
@@ -89,9 +89,8 @@ class Lock:
         import fcntl
 
         until = time.monotonic() + seconds
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._fd = open_own(self._path, os.O_RDWR | os.O_CREAT)
         _OPEN.add(self._fd)
-        give(self._fd, self._path.parent)
         while True:
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -185,12 +184,46 @@ def _file_of(found: Where) -> str:
     return ""
 
 
-def give(what: int | Path, folder: Path) -> None:
+def make_folder(folder: Path, mode: int = 0o700) -> None:
+    """Make a folder and those above it; OSError where that can't be done, or where there is a link or a file."""
+    if not folder.parent.exists():
+        make_folder(folder.parent, 0o755)
+    try:
+        folder.mkdir(mode)
+    except FileExistsError:
+        if folder.is_symlink() or not folder.is_dir():
+            raise
+    else:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _give(fd, folder.parent)
+        finally:
+            os.close(fd)
+
+
+def open_own(path: Path, flags: int, mode: int = 0o600) -> int:
+    """Open a file of ours and give it to the owner of its folder; OSError.
+
+    No link is followed: where root records for another user, that one could lead it to a file of somebody else's.
+    """
+    fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise OSError(errno.EMLINK, "it is no plain file, or has another name", str(path))
+        _give(fd, path.parent)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _give(fd: int, folder: Path) -> None:
     """Let what root has made belong to the owner of its folder, who could not go on with it else. OSError."""
     if os.geteuid() == 0:
         owner = os.stat(folder)
         if owner.st_uid:
-            os.chown(what, owner.st_uid, owner.st_gid)
+            os.fchown(fd, owner.st_uid, owner.st_gid)
 
 
 def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
@@ -199,13 +232,13 @@ def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
     One writer at a time: whoever writes a file here has the lock that goes with it.
     """
     temporary = path.with_name(f".{path.name}.tmp")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    temporary.unlink(missing_ok=True)
+    fd = open_own(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with open(fd, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fchmod(fd, mode)
-            give(fd, path.parent)
             os.fsync(fd)
         os.replace(temporary, path)
     except BaseException:

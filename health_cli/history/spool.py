@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from health_cli.history.place import Place, write_whole
+from health_cli.history.place import Place, make_folder, write_whole
 
 SCHEMA = "health-cli-run/1"
 
@@ -99,8 +99,8 @@ def serial_of(path: Path) -> int:
 
 
 def set_aside(place: Place, path: Path) -> Path:
-    """Move a file that can't be used to where nobody trips over it again, and return its new place."""
-    place.aside.mkdir(mode=0o700, exist_ok=True)
+    """Move a file that can't be used to where nobody trips over it again, and return its new place. OSError."""
+    make_folder(place.aside)
     other = place.aside / path.name
     os.replace(path, other)
     return other
@@ -126,8 +126,14 @@ def adopt(place: Place) -> None:
 
 
 def expire(place: Place, seconds: float) -> int:
-    """Remove what has waited longer than the record would keep it, and return how many files that were. OSError."""
+    """Remove what has waited longer than the record would keep it, and return how many runs that were. OSError.
+
+    So goes what was moved aside.
+    """
     count, oldest = 0, time.time() - seconds
+    for path in place.aside.glob("*.json"):
+        if path.lstat().st_mtime < oldest:
+            path.unlink(missing_ok=True)
     for path in pending(place):
         if path.stat().st_mtime >= oldest:
             break
