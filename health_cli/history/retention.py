@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Avg, Case, Count, F, Max, Min, QuerySet, When
+from django.db.models import Case, Count, F, Max, Min, QuerySet, Sum, When
 
 from health_cli.core.status import Status
 from health_cli.history.database import moment, seconds_of
@@ -30,7 +30,9 @@ GRACE = 300  # seconds after an hour until its runs are condensed: later ones ar
 BATCH = 900  # rows: SQLite may take no more than 999 parameters, and MariaDB makes a join of a list of 1000
 CONDENSED = 10_000  # rows of metrics that one statement may condense; 6000 took 0.09 s at the most
 SLOW, QUICK = 0.1, 0.05  # seconds of a statement, from where on there are fewer rows in the next one, or more
-SCALE = 2.0**-16  # of values to be added up: the largest would overflow, and PostgreSQL refuse; this loses no digit
+# Of values to be added up: the sum of the largest would overflow, and PostgreSQL refuse. It refuses what underflows too,
+# so that the tiniest count as none.
+SCALE, TINY = 2.0**-16, 2.0**-1000
 
 RANK = Max(Case(*(When(status=status.word, then=status.value) for status in Status), default=Status.UNKNOWN.value))
 
@@ -157,17 +159,17 @@ def _condense_hour(alias: str, host: str, hour: Any, runs: Sequence[int]) -> int
 def _numbers(alias: str, runs: Sequence[int]) -> Iterator[dict[str, Any]]:
     """Yield what each metric of these runs comes to, as the columns of an hour."""
     series = HealthMetric.objects.using(alias).filter(run__in=runs).order_by().values("check_name", "metric_name")
-    mean = Avg(F("value") * SCALE)
+    scaled = Sum(Case(When(value__gt=-TINY, value__lt=TINY, then=0.0), default=F("value") * SCALE))
     for numbers in series.annotate(
         minimum=Min("value"),
-        mean=mean,
+        mean=scaled,
         maximum=Max("value"),
         count=Count("value"),
         worst=RANK,
         units=Max("unit"),
     ):
         if numbers["mean"] is not None:
-            numbers["mean"] /= SCALE
+            numbers["mean"] /= numbers["count"] * SCALE
         yield {"status": Status(numbers.pop("worst")).word, "unit": numbers.pop("units"), **numbers}
 
 
