@@ -14,7 +14,7 @@ from health_cli.history import spool
 from health_cli.history import state as states
 from health_cli.history.alerts import forgotten
 from health_cli.history.database import seconds_of
-from health_cli.history.loading import fitting
+from health_cli.history.loading import ended_by_hand, fitting
 from health_cli.history.place import Place
 from health_cli.models import CHECK, HOST, Silence, SystemAlert
 
@@ -29,15 +29,15 @@ def take_silences(place: Place, alias: str) -> None:
 
 
 def forget_ended(place: Place, alias: str) -> None:
-    """Forget the alerts that the record has not open any more; OSError where the state can't be written.
+    """Forget the alerts that somebody has ended in the record; OSError where the state can't be written.
 
     A run that waits, or came meanwhile, knows of alerts that the record can't have yet: then none is forgotten.
     """
     before = states.load(place).serial
-    opened = _open_here(alias)
+    ended = _ended_here(place, alias)
     with place.locked("state", states.LOCK) as ours:
         state = states.load(place)
-        checks = _without_ended(state, opened)
+        checks = _without_ended(state, ended)
         if ours and state.serial == before and not spool.pending(place) and checks != state.checks:
             states.save(place, replace(state, checks=checks))
 
@@ -48,13 +48,15 @@ def silences(alias: str) -> tuple[Mapping[str, Any], ...]:
     return tuple({"pattern": s.pattern, "host": s.host, "until": seconds_of(s.until)} for s in rows)
 
 
-def _open_here(alias: str) -> set[str]:
-    rows = SystemAlert.objects.using(alias).filter(host=fitting(os.uname().nodename, HOST), resolved=False)
-    return set(rows.values_list("alert_type", flat=True))
+def _ended_here(place: Place, alias: str) -> set[str]:
+    host = fitting(os.uname().nodename, HOST)
+    alerts = {name: memory.alert for name, memory in states.load(place).memories.items() if memory.alert}
+    there = set(SystemAlert.objects.using(alias).filter(host=host, resolved=False).values_list("alert_type", flat=True))
+    return ended_by_hand({n: a for n, a in alerts.items() if fitting(n, CHECK) not in there}, host, alias)
 
 
-def _without_ended(state: states.State, opened: set[str]) -> dict[str, Any]:
+def _without_ended(state: states.State, ended: set[str]) -> dict[str, Any]:
     return {
-        name: memory.to_json() if not memory.alert or fitting(name, CHECK) in opened else forgotten(memory).to_json()
+        name: forgotten(memory).to_json() if name in ended else memory.to_json()
         for name, memory in state.memories.items()
     }

@@ -1,7 +1,7 @@
 """Loading: runs out of the spool into the database, each exactly once by its uuid, oldest first."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,17 @@ from health_cli.models import CHECK, HOST, METRIC, HealthMetric, HealthRun, Syst
 UPDATED = ["message", "hint", "severity", "flapping", "seen_at", "count"]
 ENDED = ["resolved", "resolved_at", "resolution", "open_key"]
 MISSING = ("no such table", "doesn't exist", "does not exist")  # what SQLite, MySQL and PostgreSQL say of a table
-REFUSALS = 3  # runs that can't be loaded, after which the next recorded run goes on: not all are to be tried at once
+INCORRECT_STRING = 1366  # MySQL's error for text that the character set of a column has not
 
 
 def load_all(place: Place, alias: str, until: float, say: Say) -> None:
     """Load what waits in the spool until a moment of the monotonic clock.
 
-    A file that is damaged, or that no database can take, is moved aside and named. DatabaseError where the database
-    can't be reached or takes nothing: what was not loaded stays.
+    A file that is damaged, or that no database can take, is moved aside and named. One that a database refuses which
+    goes on answering stays, is named, and keeps no other waiting. DatabaseError where the database can't be reached:
+    what was not loaded stays.
     """
-    refused = 0
     for path, run in spool.taken(place, until):
-        if refused == REFUSALS:
-            return
         if isinstance(run, str):
             say(_aside(place, path, run))
             continue
@@ -42,21 +40,22 @@ def load_all(place: Place, alias: str, until: float, say: Say) -> None:
         except OperationalError as error:
             if isinstance(error, NoAnswer) or not _answers(alias):
                 raise
-            say(explain(error, alias))
-            refused += 1
+            say(f"{explain(error, alias)}: {path}")
             continue
         if not states.settle(place, run):
             return
         if problem:
             say(_aside(place, path, problem))
-            refused += 1
         else:
             spool.done(path)
 
 
 def _aside(place: Place, path: Path, problem: str) -> str:
-    """Move a file aside, and return what there is to say about it."""
-    return f"a file of the spool was moved aside, since {problem}: {spool.set_aside(place, path)}"
+    """Move a file aside, and return what there is to say about it; one that can't be moved keeps no other waiting."""
+    moved = attempt(lambda: spool.set_aside(place, path))
+    if isinstance(moved, Crash):
+        return f"a file of the spool can't be used, since {problem}, nor moved aside ({moved.text}): {path}"
+    return f"a file of the spool was moved aside, since {problem}: {moved}"
 
 
 def _load_or_tell(run: SpooledRun, alias: str) -> str:
@@ -64,7 +63,8 @@ def _load_or_tell(run: SpooledRun, alias: str) -> str:
     outcome = attempt(lambda: load(run, alias))
     if not isinstance(outcome, Crash):
         return ""
-    if isinstance(outcome.error, DatabaseError) and not isinstance(outcome.error, DataError | IntegrityError):
+    lasting = isinstance(outcome.error, DataError | IntegrityError) or _of_text(outcome.error)
+    if isinstance(outcome.error, DatabaseError) and not lasting:
         raise outcome.error
     return f"it can't be loaded ({outcome.name}: {outcome.text})"
 
@@ -82,10 +82,27 @@ def _answers(alias: str) -> bool:
 
 
 def load(run: SpooledRun, alias: str) -> bool:
-    """Write a run, its metrics and what it changes about alerts in one transaction; False where it is there already."""
+    """Write a run, its metrics and what it changes about alerts in one transaction; False where it is there already.
+
+    Where the character set of the database has not all that an alert says, it is written in ASCII, the rest escaped.
+    """
+    try:
+        return _load(run, alias, str)
+    except (DataError, OperationalError) as error:
+        if not _of_text(error):
+            raise
+        return _load(run, alias, lambda text: text.encode("ascii", "backslashreplace").decode())
+
+
+def _of_text(error: BaseException) -> bool:
+    """Tell whether a database refuses a value, and so may refuse a text, for good."""
+    return isinstance(error, DataError) or error.args[:1] == (INCORRECT_STRING,)
+
+
+def _load(run: SpooledRun, alias: str, text: Callable[[str], str]) -> bool:
     try:
         with transaction.atomic(using=alias):
-            _write(run, alias)
+            _write(run, alias, text)
     except IntegrityError:
         if not HealthRun.objects.using(alias).filter(uuid=run.uuid).exists():
             raise
@@ -93,7 +110,7 @@ def load(run: SpooledRun, alias: str) -> bool:
     return True
 
 
-def _write(run: SpooledRun, alias: str) -> None:
+def _write(run: SpooledRun, alias: str, text: Callable[[str], str]) -> None:
     report = run.report
     row = HealthRun(
         uuid=run.uuid,
@@ -108,7 +125,7 @@ def _write(run: SpooledRun, alias: str) -> None:
     )
     row.save(using=alias, force_insert=True)
     HealthMetric.objects.using(alias).bulk_create(list(_metrics(row, report["checks"])))
-    _reconcile(run, row, alias)
+    _reconcile(run, row, alias, text)
 
 
 def _metrics(run: HealthRun, checks: list[Mapping[str, Any]]) -> Iterator[HealthMetric]:
@@ -129,25 +146,28 @@ def _metrics(run: HealthRun, checks: list[Mapping[str, Any]]) -> Iterator[Health
             )
 
 
+MOST = 400  # values in one condition: SQLite may take no more than 999
 KEPT = {"value", "warning", "critical", "min", "max", "reason"}
 
 
-def _reconcile(run: SpooledRun, row: HealthRun, alias: str) -> None:
+def _reconcile(run: SpooledRun, row: HealthRun, alias: str, text: Callable[[str], str]) -> None:
     """Open, change and end the alerts of the checks that the run has looked at.
 
-    An alert that the run found open and that is not there was ended by hand: it is not opened again here.
+    An alert that the run found open and that somebody has ended by hand is not opened again here. One that is not
+    there at all is: the run that opened it could not be loaded.
     """
     alerts = SystemAlert.objects.using(alias)
     rows = alerts.filter(host=row.host, resolved=False)
     there = {alert.alert_type: alert for alert in rows if alert.host == row.host}
     memories = {name: Memory.from_json(data) for name, data in run.state["checks"].items()}
     looked_at = {check["name"] for check in run.report["checks"] if not check["blocked_by"]}
+    lost = [name for name in looked_at & memories.keys() - set(run.opened) if fitting(name, CHECK) not in there]
+    absent = {name: memories[name].alert for name in lost}
+    opened = {*run.opened, *absent} - ended_by_hand(absent, row.host, alias)
     changed = [
-        _alert(name, memory.alert, row)
+        _alert(name, memory.alert, row, text)
         for name, memory in memories.items()
-        if memory.alert
-        and name in looked_at
-        and (name in run.opened or _changes(there.get(fitting(name, CHECK)), memory))
+        if memory.alert and name in looked_at and (name in opened or _changes(there.get(fitting(name, CHECK)), memory))
     ]
     if changed:
         targeted = connections[alias].features.supports_update_conflicts_with_target
@@ -160,6 +180,17 @@ def _reconcile(run: SpooledRun, row: HealthRun, alias: str) -> None:
     ]
     if over:
         alerts.bulk_update(over, ENDED)
+
+
+def ended_by_hand(alerts: Mapping[str, Alert | None], host: str, alias: str) -> set[str]:
+    """Return those checks whose alert is in the record, and over there."""
+    known = {fitting(name, CHECK): (name, moment(alert.since)) for name, alert in alerts.items() if alert}
+    if not known:
+        return set()
+    rows = SystemAlert.objects.using(alias).filter(host=host, resolved=True, alert_type__in=list(known)[:MOST])
+    over = rows.filter(created_at__in=list({since for _, since in known.values()})[:MOST])
+    ended = set(over.values_list("alert_type", "created_at"))
+    return {name for kept, (name, since) in known.items() if (kept, since) in ended}
 
 
 def _changes(alert: SystemAlert | None, memory: Memory) -> bool:
@@ -182,13 +213,13 @@ def _resolved(alert: SystemAlert, run: HealthRun, why: str) -> SystemAlert:
     return alert
 
 
-def _alert(name: str, alert: Alert, run: HealthRun) -> SystemAlert:
+def _alert(name: str, alert: Alert, run: HealthRun, text: Callable[[str], str]) -> SystemAlert:
     what = fitting(name, CHECK)
     return SystemAlert(
         alert_type=what,
         host=run.host,
-        message=alert.message or alert.summary,
-        hint=alert.hint,
+        message=text(alert.message or alert.summary),
+        hint=text(alert.hint),
         severity=alert.severity,
         flapping=alert.flapping,
         created_at=moment(alert.since),
