@@ -61,8 +61,9 @@ class Recorder:
         if isinstance(written, Crash):
             lines.append(f"the folder {self._place.folder} can't be written to: {written.text}")
         fresh = kept if isinstance(written, Crash) else None
-        lines += self._load(fresh, until)
-        if fresh and LOADED not in lines:
+        loaded = self._load(fresh, until)
+        lines += loaded
+        if fresh and LOADED not in loaded:
             lines.append("this run could not be kept anywhere")
         elif isinstance(written, Path) and written.exists():
             waiting = len(spool.pending(self._place))
