@@ -16,6 +16,10 @@ RUN_IN_SHOP := cd examples/shop && SHOP_STATE="$(CURDIR)/.cache/shop"
 SERVICES := tests/failing_well tests/test_servers.py tests/history/test_recording.py tests/history/test_retention.py \
     tests/history/test_frozen.py
 
+# What takes longest and does the same to any Python, once the imports work, which other tests see to.
+NOT_ON_OLDEST := $(SERVICES) tests/history tests/checks/celery/test_workers.py tests/checks/celery/test_broker.py \
+    tests/cli/test_full_in.py tests/cli/test_history.py tests/docs
+
 .PHONY: demo test test-newest test-services test-oldest lint faults bench docs clean packages
 
 demo: .venv-demo/ready
@@ -42,7 +46,7 @@ test-oldest:
 	@echo "No older Python here: tested on $(PYTHON) alone."
 else
 test-oldest: .venv-oldest/ready
-	.venv-oldest/bin/python -m pytest $(SERVICES:%=--ignore %) --ignore tests/history
+	.venv-oldest/bin/python -m pytest $(NOT_ON_OLDEST:%=--ignore %)
 endif
 
 lint: .venv/ready

@@ -23,6 +23,8 @@ ENDED = ["resolved", "resolved_at", "resolution", "open_key"]
 MISSING = ("no such table", "doesn't exist", "does not exist")  # what SQLite, MySQL and PostgreSQL say of a table
 INCORRECT_STRING = 1366  # MySQL's error for text that the character set of a column has not
 
+Text = Callable[[Any], Any]  # what is done to what a run says, before it is written
+
 
 def load_all(place: Place, alias: str, until: float, say: Say) -> None:
     """Load what waits in the spool until a moment of the monotonic clock.
@@ -84,14 +86,14 @@ def _answers(alias: str) -> bool:
 def load(run: SpooledRun, alias: str) -> bool:
     """Write a run, its metrics and what it changes about alerts in one transaction; False where it is there already.
 
-    Where the character set of the database has not all that an alert says, it is written in ASCII, the rest escaped.
+    Where the character set of the database has not all that the run says, it is written in ASCII, the rest escaped.
     """
     try:
-        return _load(run, alias, str)
+        return _load(run, alias, lambda text: text)
     except (DataError, OperationalError) as error:
         if not _of_text(error):
             raise
-        return _load(run, alias, lambda text: text.encode("ascii", "backslashreplace").decode())
+        return _load(run, alias, escaped)
 
 
 def _of_text(error: BaseException) -> bool:
@@ -99,7 +101,16 @@ def _of_text(error: BaseException) -> bool:
     return isinstance(error, DataError) or error.args[:1] == (INCORRECT_STRING,)
 
 
-def _load(run: SpooledRun, alias: str, text: Callable[[str], str]) -> bool:
+def escaped(data: Any) -> Any:
+    """Return JSON's data in ASCII, with a backslash escape for every other character."""
+    if isinstance(data, Mapping):
+        return {escaped(key): escaped(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [escaped(value) for value in data]
+    return data.encode("ascii", "backslashreplace").decode() if isinstance(data, str) else data
+
+
+def _load(run: SpooledRun, alias: str, text: Text) -> bool:
     try:
         with transaction.atomic(using=alias):
             _write(run, alias, text)
@@ -110,7 +121,7 @@ def _load(run: SpooledRun, alias: str, text: Callable[[str], str]) -> bool:
     return True
 
 
-def _write(run: SpooledRun, alias: str, text: Callable[[str], str]) -> None:
+def _write(run: SpooledRun, alias: str, text: Text) -> None:
     report = run.report
     row = HealthRun(
         uuid=run.uuid,
@@ -120,15 +131,15 @@ def _write(run: SpooledRun, alias: str, text: Callable[[str], str]) -> None:
         status=report["status"],
         trigger=run.trigger,
         complete=run.complete,
-        report=report,
-        state=run.state,
+        report=text(report),
+        state=text(run.state),
     )
     row.save(using=alias, force_insert=True)
-    HealthMetric.objects.using(alias).bulk_create(list(_metrics(row, report["checks"])))
+    HealthMetric.objects.using(alias).bulk_create(list(_metrics(row, report["checks"], text)))
     _reconcile(run, row, alias, text)
 
 
-def _metrics(run: HealthRun, checks: list[Mapping[str, Any]]) -> Iterator[HealthMetric]:
+def _metrics(run: HealthRun, checks: list[Mapping[str, Any]], text: Text) -> Iterator[HealthMetric]:
     """Yield a row a metric, and one for how long each check took, whose status is the check's."""
     for check in checks:
         took = {"name": "duration", "value": check["duration"], "unit": "s", "status": check["status"]}
@@ -138,9 +149,9 @@ def _metrics(run: HealthRun, checks: list[Mapping[str, Any]]) -> Iterator[Health
                 host=run.host,
                 check_name=fitting(check["name"], CHECK),
                 metric_name=fitting(metric["name"], METRIC),
-                metric_value={key: value for key, value in metric.items() if key in KEPT and value is not None},
+                metric_value=text({key: value for key, value in metric.items() if key in KEPT and value is not None}),
                 value=metric["value"],
-                unit=metric["unit"][:20],
+                unit=text(metric["unit"])[:20],
                 status=metric["status"],
                 timestamp=run.started_at,
             )
@@ -150,7 +161,7 @@ MOST = 400  # values in one condition: SQLite may take no more than 999
 KEPT = {"value", "warning", "critical", "min", "max", "reason"}
 
 
-def _reconcile(run: SpooledRun, row: HealthRun, alias: str, text: Callable[[str], str]) -> None:
+def _reconcile(run: SpooledRun, row: HealthRun, alias: str, text: Text) -> None:
     """Open, change and end the alerts of the checks that the run has looked at.
 
     An alert that the run found open and that somebody has ended by hand is not opened again here. One that is not
@@ -213,7 +224,7 @@ def _resolved(alert: SystemAlert, run: HealthRun, why: str) -> SystemAlert:
     return alert
 
 
-def _alert(name: str, alert: Alert, run: HealthRun, text: Callable[[str], str]) -> SystemAlert:
+def _alert(name: str, alert: Alert, run: HealthRun, text: Text) -> SystemAlert:
     what = fitting(name, CHECK)
     return SystemAlert(
         alert_type=what,

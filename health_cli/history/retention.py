@@ -30,8 +30,8 @@ GRACE = 300  # seconds after an hour until its runs are condensed: later ones ar
 BATCH = 900  # rows: SQLite may take no more than 999 parameters, and MariaDB makes a join of a list of 1000
 CONDENSED = 10_000  # rows of metrics that one statement may condense; 6000 took 0.09 s at the most
 SLOW, QUICK = 0.1, 0.05  # seconds of a statement, from where on there are fewer rows in the next one, or more
-# Of values to be added up: the sum of the largest would overflow, and PostgreSQL refuse. It refuses what underflows too,
-# so that the tiniest count as none.
+# Of values to be added up: the sum of the largest would overflow, and PostgreSQL refuse. It refuses underflow too, so
+# that the tiniest count as none.
 SCALE, TINY = 2.0**-16, 2.0**-1000
 
 RANK = Max(Case(*(When(status=status.word, then=status.value) for status in Status), default=Status.UNKNOWN.value))

@@ -254,3 +254,58 @@ class TestLast:
         last = mixed.health("last", "host.load", "-f", "json")
         assert last.code == 3
         assert "one of two clocks is wrong" in last.checks["health.last"]["message"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led to a file that is not its own")
+@pytest.mark.parametrize("link", ["state.lock", ".last.json.tmp", ".state.json.tmp"])
+@pytest.mark.parametrize("how", ["symbolic", "hard"])
+def test_no_link_leads_root_out_of_the_folder(shop: ShopFactory, link: str, how: str) -> None:
+    here = migrate(shop())
+    record(here)
+    for path in (here.state / "record").rglob("*"):
+        os.chown(path, 12345, 12345)
+    victim = here.state / "victim"
+    victim.write_text("precious")
+    planted = folder(here).folder / link
+    planted.unlink(missing_ok=True)
+    planted.symlink_to(victim) if how == "symbolic" else os.link(victim, planted)
+    record(here)
+    assert (victim.read_text(), victim.stat().st_uid, victim.stat().st_mode & 0o777) == ("precious", 0, 0o644)
+
+
+def test_no_folder_of_ours_is_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "place").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError):
+        Place(tmp_path / "place").make()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_folders_above_and_a_file_moved_aside_belong_to_that_owner_too(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, 12345)
+    place = Place(tmp_path / "state" / "of" / "place")
+    place.make()
+    spool.set_aside(place, spool.put(place, a_run(1, 5.0)))
+    assert {path.stat().st_uid for path in tmp_path.rglob("*")} == {12345}
+
+
+def test_what_was_moved_aside_goes_when_the_record_would_not_keep_it(place: Place) -> None:
+    old, young = (spool.set_aside(place, spool.put(place, a_run(serial, 5.0))) for serial in (1, 2))
+    os.utime(old, (time.time() - 100,) * 2)
+    assert spool.expire(place, 50) == 0
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_an_alert_whose_run_could_not_be_loaded_is_not_ended_by_hand(shop: ShopFactory) -> None:
+    here = shop()
+    record(here, *BAD)
+    opening = spool.pending(folder(here))[0]
+    run = SpooledRun.parse(opening.read_text())
+    opening.write_text(run._replace(report={**run.report, "duration": "an hour"}).text())
+    migrate(here)
+    for _ in range(3):
+        record(here, *BAD)
+    assert len(rows(here, "HealthRun", "uuid")) == 3
+    alerts = rows(here, "SystemAlert", "resolved", "count")
+    assert len(alerts) == 1, "opened once, by the next run that found it"
+    assert (alerts[0][0], alerts[0][1]) == (False, 4)

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -394,3 +395,42 @@ def test_two_at_once(shop: ShopFactory, how: str, code: int) -> None:
         assert first.wait(20) == 0
     assert second.code == code
     assert ("is under way on this host (process " in second.out) is (how == "skip")
+
+
+def _narrow_mariadb(server: MariaDB) -> dict[str, Any]:
+    server.sql("CREATE DATABASE narrow CHARACTER SET utf8mb3", "GRANT ALL ON narrow.* TO app@'127.0.0.1'")
+    return server.settings(NAME="narrow")
+
+
+def _narrow_postgresql(server: PostgreSQL) -> dict[str, Any]:
+    server.sql("CREATE DATABASE narrow OWNER app TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    return server.settings(NAME="narrow")
+
+
+@pytest.mark.parametrize(("kind", "make"), [("mariadb", _narrow_mariadb), ("postgresql", _narrow_postgresql)])
+def test_what_the_character_set_has_not_is_escaped(
+    shop: ShopFactory, kind: str, make: Any, request: pytest.FixtureRequest
+) -> None:
+    server = request.getfixturevalue(kind)
+    here = migrate(shop({"default": make(server)}))
+    said, plain = "\U0001f4a5 \u2192 full", r"\U0001f4a5 \u2192 full"
+    try:
+        code = (
+            "from health_cli.history import loading\n"
+            "import json, sys, uuid\n"
+            "said = '\\U0001f4a5 \\u2192 full'\n"
+            "alert = dict(since=1.0, severity='warning', worst='warning', runs=1, status='warning', summary=said, "
+            "message=said, hint=said, flapping=False)\n"
+            "memory = dict(status='warning', since=1.0, bad=1, bad_since=1.0, good=0, recent='b', alert=alert)\n"
+            "check = dict(name='a.b', status='warning', duration=0.1, metrics=[], blocked_by=[], message=said)\n"
+            "report = dict(host='h', duration=1.0, status='warning', checks=[check])\n"
+            "run = loading.SpooledRun(serial=1, uuid=str(uuid.uuid4()), at=1.7e9, trigger='command', complete=True,\n"
+            "    report=report, state=dict(checks={'a.b': memory}, notices=[]), opened=['a.b'], ended={})\n"
+            "assert loading.load(run, 'default')\n"
+        )
+        assert here.manage("shell", "--no-imports", "-c", code).code == 0
+        assert rows(here, "SystemAlert", "message") == [[plain]]
+        report = rows(here, "HealthRun", "report")[0][0]
+        assert report["checks"][0]["message"] in {said, plain}
+    finally:
+        server.sql("DROP DATABASE narrow")

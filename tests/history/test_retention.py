@@ -134,6 +134,12 @@ def test_values_near_the_largest_and_the_least_have_a_mean_too(record: Process) 
     assert means == {"c/a": (1.5e308, 1.5e308), "c/b": (-1.5e308, -1.5e308), "c/c": (0.1, pytest.approx(0.1))}
 
 
+def test_the_tiniest_values_do_not_end_the_pruning(record: Process) -> None:
+    record.record([run(NOON + n, a=5e-324, b=2.0 * n) for n in range(3)])
+    record.prune(NOON + 2 * HOUR)
+    assert {name: mean for _, name, _, _, mean, *_ in record.hours()} == {"c/a": 0.0, "c/b": 2.0}
+
+
 def test_names_that_the_database_takes_for_the_same_do_not_end_the_pruning(record: Process) -> None:
     """MySQL usually takes `/data` and `/Data` for the same, the others don't."""
     record.record([run(NOON, a=1, A=2)])
