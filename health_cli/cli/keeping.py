@@ -113,7 +113,11 @@ class Keeping:
         if self._recorder is None:
             recorder = import_module("health_cli.history.recorder").Recorder
             self._recorder = recorder(
-                self._place(), self._project(), trigger=self._around.trigger, forks=self._around.forks
+                self._place(),
+                self._project(),
+                trigger=self._around.trigger,
+                forks=self._around.forks,
+                stop=lambda: self._around.interrupt.signal is not None,
             )
         return self._recorder
 

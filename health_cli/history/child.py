@@ -11,6 +11,7 @@ from collections.abc import Callable
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.run import can_fork
 
+LOOK = 0.1  # seconds between two looks at whether to stop
 BURIAL = 0.1  # seconds that a killed process may take to end: one that the kernel holds is left to it
 Say = Callable[[str], None]
 Work = Callable[[Say], None]
@@ -29,16 +30,17 @@ class Child:
             self._thread = threading.Thread(target=lambda: _guarded(work, self._lines.append), daemon=True)
             self._thread.start()
 
-    def finish(self, until: float = math.inf) -> tuple[list[str], bool]:
-        """Wait for its end or its limit, or until an earlier moment of the monotonic clock.
+    def finish(self, until: float = math.inf, stop: Callable[[], bool] = lambda: False) -> tuple[list[str], bool]:
+        """Wait for its end or its limit, or until an earlier moment of the monotonic clock, or until `stop`.
 
         Return what it said, and whether it came to its end.
         """
         self._until = min(self._until, until)
         if self._thread:
-            self._thread.join(max(0.0, self._until - time.monotonic()))
+            while self._thread.is_alive() and (left := self._left()) and not stop():
+                self._thread.join(min(left, LOOK))
             return list(self._lines), not self._thread.is_alive()
-        text, ended = self._read()
+        text, ended = self._read(stop)
         os.close(self._fd)
         if not ended:
             os.kill(self._pid, signal.SIGKILL)
@@ -62,17 +64,23 @@ class Child:
         self._pid, self._fd = pid, reading
         return True
 
-    def _read(self) -> tuple[bytes, bool]:
+    def _left(self) -> float:
+        return max(0.0, self._until - time.monotonic())
+
+    def _read(self, stop: Callable[[], bool]) -> tuple[bytes, bool]:
         """Return what came up the pipe, and whether it was closed in time."""
         text = b""
         poller = select.poll()
         poller.register(self._fd, select.POLLIN)
-        while poller.poll(max(0.0, self._until - time.monotonic()) * 1000):
-            chunk = os.read(self._fd, 1 << 16)
-            if not chunk:
-                return text, True
-            text += chunk
-        return text, False
+        while True:
+            left = self._left()
+            if poller.poll(min(left, LOOK) * 1000):
+                chunk = os.read(self._fd, 1 << 16)
+                if not chunk:
+                    return text, True
+                text += chunk
+            elif not left or stop():
+                return text, False
 
 
 def _be_child(work: Work, pipe: int, seconds: float) -> None:

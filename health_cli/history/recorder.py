@@ -6,7 +6,7 @@ Whoever is killed in between loses nothing: the next run goes on where the files
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -32,8 +32,20 @@ LOADED = "loaded"  # what the process in the back says when the record has all t
 class Recorder:
     """Keeps the record of one project on this host."""
 
-    def __init__(self, place: Place, project: Project, *, trigger: str = "command", forks: bool = True) -> None:
-        """`trigger` says who asks for the run; without `forks` the work is done in threads."""
+    def __init__(
+        self,
+        place: Place,
+        project: Project,
+        *,
+        trigger: str = "command",
+        forks: bool = True,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`trigger` says who asks for the run; without `forks` the work is done in threads.
+
+        `stop` tells that a signal asks for the end: what is not loaded or told by then is left to the next run.
+        """
+        self._stop = stop
         self._place, self._project, self._trigger, self._forks = place, project, trigger, forks
         self._early: Child | None = None
 
@@ -55,7 +67,7 @@ class Recorder:
         What fails changes nothing about the run.
         """
         until = time.monotonic() + seconds
-        lines = self._early.finish(until)[0] if self._early else []
+        lines = self._early.finish(until, self._stop)[0] if self._early else []
         kept = Kept(report, setting, complete, self._trigger, self._place.project)
         written = attempt(lambda: self._spool(kept, until, lines.append))
         if isinstance(written, Crash):
@@ -76,7 +88,9 @@ class Recorder:
         left = until - time.monotonic()
         if left < LEAST:
             return []
-        lines, ended = Child(lambda say: self._work(say, left, fresh), left, forks=self._forks).finish()
+        lines, ended = Child(lambda say: self._work(say, left, fresh), left, forks=self._forks).finish(stop=self._stop)
+        if not ended and self._stop():
+            return [*lines, "not all may be loaded and told, since a signal came: the next recorded run goes on"]
         return lines if ended or LOADED in lines else [*lines, f"loading had not ended after {left:.1f} s"]
 
     def _spool(self, kept: Kept, until: float, say: Say) -> Path:

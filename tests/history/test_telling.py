@@ -1,8 +1,11 @@
 """Telling from recorded runs, over a real webhook: once each, while the database is down too, again after a failure."""
 
 import json
+import signal
 import socket
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Shop, ShopFactory
+from tests.conftest import HEALTH, SHOP, Shop, ShopFactory
 from tests.history.record import migrate
 from tests.history.rows import ask, rows
 
@@ -192,3 +195,34 @@ def test_no_file_of_ours_holds_a_secret(told: Shop, hook: Hook) -> None:
     files = [path for path in (told.state / "record").rglob("*") if path.is_file()]
     assert len(files) > 3
     assert [path.name for path in files if SECRET.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["int", "term", "hup"])
+def test_a_signal_ends_the_telling_and_the_next_run_goes_on(shop: ShopFactory, hook: Hook, number: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        url = f"http://127.0.0.1:{frozen.getsockname()[1]}/"
+        here = migrate(shop(setting={"NOTIFY": [{"webhook": url}]}))
+        words = ["run", "host.load", "--record", "-t", "25", *BAD, "--settings", "shop.settings", "--chdir", str(SHOP)]
+        env = {"PATH": "/usr/bin:/bin", **here.env}
+        with subprocess.Popen([HEALTH, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            frozen.settimeout(10)
+            connection, _ = frozen.accept()
+            with connection:
+                began = time.monotonic()
+                process.send_signal(number)
+                _, err = process.communicate(timeout=10)
+    assert time.monotonic() - began < 2
+    assert (process.returncode, b"since a signal came" in err) == (2, True)
+    told = Shop(here.state, {}, {}, {"NOTIFY": [{"webhook": hook.url}]})
+    run(told, *BAD)
+    assert [[what for what, _ in turns] for turns in hook.turns()] == [["opened"]]
+
+
+def test_without_channels_nothing_waits_to_be_told(told: Shop, hook: Hook) -> None:
+    hook.answer = 500
+    run(told, *BAD)
+    run(Shop(told.state, {}, {}, {"NOTIFY": []}), *BAD)
+    run(Shop(told.state, {}, {}, {"NOTIFY": []}))
+    hook.answer = 204
+    run(told)
+    assert hook.got == []
