@@ -11,7 +11,7 @@ check that flaps has an alert even where more bad runs in a row are asked for th
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from health_cli.core.names import matches
@@ -91,13 +91,18 @@ class Decision(NamedTuple):
     ended: Mapping[str, str]
 
 
-def decide(before: Memories, report: Report, at: float, rules: Rules, *, complete: bool) -> Decision:
-    """Return what a run changes. `complete` tells that all checks there are were to run, so that others are gone."""
+def decide(
+    before: Memories, report: Report, at: float, rules: Rules, *, complete: bool, later: Collection[str] = ()
+) -> Decision:
+    """Return what a run changes. `complete` tells that all checks there are were to run, so that others are gone.
+
+    Nothing changes about the checks that a `later` run has looked at.
+    """
     after: dict[str, Memory] = {}
     turns: list[Turn] = []
     ended: dict[str, str] = {}
     for result in report.checks:
-        if result.blocked_by:
+        if result.blocked_by or result.name in later:
             continue
         old = before.get(result.name) or Memory(result.status.word, at)
         new, what, why = _next(old, result, at, rules)
@@ -109,7 +114,7 @@ def decide(before: Memories, report: Report, at: float, rules: Rules, *, complet
     for name, memory in before.items():
         if name in after:
             continue
-        if not complete or any(result.name == name for result in report.checks):
+        if not complete or name in later or any(result.name == name for result in report.checks):
             after[name] = memory
         elif memory.alert:
             ended[name] = "recovered" if name.startswith(OURS) else "no longer configured"

@@ -1,11 +1,13 @@
 """Elsewhere: the last run of any host, out of the database."""
 
+import time
+
 from django.db import DatabaseError
 
 from health_cli.core.errors import ConfigError
 from health_cli.core.report import Report
-from health_cli.history.database import seconds_of
-from health_cli.history.last import Last, joined
+from health_cli.history.database import moment, seconds_of
+from health_cli.history.last import AHEAD, Last, joined
 from health_cli.history.loading import explain, fitting
 from health_cli.history.opening import Record
 from health_cli.models import HOST, HealthRun
@@ -30,11 +32,15 @@ def last_of(host: str, record: Record) -> tuple[Last | None, list[str]]:
 
 
 def _last(host: str, alias: str) -> Last | None:
-    """Join the newest complete run of a host and those that came after it."""
-    runs = HealthRun.objects.using(alias).filter(host=fitting(host, HOST)).order_by("-started_at")
-    newest = list(runs[:1])
+    """Join the newest complete run of a host and those that came after it.
+
+    A run in the future, of when the clock was wrong, counts only where there is no other.
+    """
+    every = HealthRun.objects.using(alias).filter(host=fitting(host, HOST)).order_by("-started_at")
+    runs = every.filter(started_at__lte=moment(time.time() + AHEAD))
+    newest = list(runs[:1]) or list(every[:1])
     if newest and not newest[0].complete:
-        newest = list(runs[:MOST])
+        newest = list(runs[:MOST]) or newest
         complete = next((place for place, run in enumerate(newest) if run.complete), len(newest))
         newest = newest[: complete + 1]
     return joined((Report.from_json(run.report), seconds_of(run.started_at), run.complete) for run in newest[::-1])

@@ -1,7 +1,7 @@
 """Kept: a report that is to be recorded, and the run that it becomes once it is known what was before."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -23,11 +23,19 @@ class Kept(NamedTuple):
     trigger: str
     project: str
 
-    def decided(self, before: Memories, serial: int = 0) -> SpooledRun:
-        """Return the run of that number; its state has what is remembered of each check, and what is to be told."""
-        at = epoch_of(self.report.started_at)
+    @property
+    def at(self) -> float:
+        """When the run began, in seconds since the epoch."""
+        return epoch_of(self.report.started_at)
+
+    def decided(self, before: Memories, serial: int = 0, later: Collection[str] = ()) -> SpooledRun:
+        """Return the run of that number; its state has what is remembered of each check, and what is to be told.
+
+        Of the checks that a `later` run has looked at already, which ended before this one, it is no news.
+        """
+        at = self.at
         rules = Rules(self.setting.get("after", {}), self.setting.get("good", {}))
-        decision = decide(before, self.report, at, rules, complete=self.complete)
+        decision = decide(before, self.report, at, rules, complete=self.complete, later=later)
         notices = []
         if decision.turns and self.setting.get("tells"):
             notice = Notice(str(uuid.uuid4()), self.report.host, self.project, at, decision.turns)

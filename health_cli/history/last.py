@@ -5,9 +5,11 @@ A last run that is missing or too old is unknown: what it said then is kept besi
 """
 
 import json
+import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from health_cli.core.kind import Kind
@@ -29,18 +31,28 @@ class Last(NamedTuple):
     """What was recorded last: the newest run's report with the results of all checks.
 
     `times` has when each check was looked at, in seconds since the epoch; `every` how often runs are due, in seconds
-    (0: not known); `fail_on` what the settings fail on.
+    (0: not known); `fail_on` what the settings fail on; `serial` is the number of the newest run.
     """
 
     report: Report
     times: Mapping[str, float]
     every: float = 0.0
     fail_on: str = FailOn.WARNING.value
+    serial: int = 0
 
 
 def followed(last: Last | None, report: Report, at: float, *, complete: bool) -> Last:
-    """Return what is last once this run was recorded, which began at `at`."""
+    """Return what is last once this run was recorded, which began at `at`.
+
+    What a run that began later, and ended before, has seen stays.
+    """
     times = {result.name: at for result in report.checks}
+    if newer := later(last, at, time.time()):
+        kept = [result for result in last.report.checks if result.name in newer] if last else []
+        older = followed(last and _without(last, newer), report, at, complete=complete)
+        rest = [result for result in older.report.checks if result.name not in newer]
+        times = {**older.times, **{name: last.times[name] for name in newer if last}}
+        return Last(replace(last.report if last else report, checks=(*kept, *rest)), times)
     if last is None or complete or last.report.host != report.host:
         return Last(report, times)
     others = [r for r in last.report.checks if r.name not in times and not r.name.startswith(OURS)]
@@ -48,23 +60,84 @@ def followed(last: Last | None, report: Report, at: float, *, complete: bool) ->
     return Last(replace(report, checks=(*report.checks, *others)), times)
 
 
+def later(last: Last | None, at: float, now: float) -> set[str]:
+    """Return the checks that a run has looked at which began after `at`. One in the future has a wrong clock."""
+    return {name for name, seen in last.times.items() if at < seen <= now} if last else set()
+
+
+def _without(last: Last, names: Collection[str]) -> Last:
+    checks = tuple(result for result in last.report.checks if result.name not in names)
+    return Last(replace(last.report, checks=checks), {result.name: last.times[result.name] for result in checks})
+
+
 def last_here(place: Place) -> Last | None:
-    """Return what this host recorded last, None where that is nothing, or damaged. OSError where it can't be read."""
+    """Return what this host recorded last, None where that is nothing, or damaged. OSError where it can't be read.
+
+    Runs that wait in the spool and that the file does not have are of writers that were killed: they count too.
+    """
     try:
         data = read_json(place.last)
-        return _from_json(data) if data is not None else None
+        last = _from_json(data) if data is not None else None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    if last and any(_serials(place, last.serial)):
+        for run in import_module("health_cli.history.spool").newer(place, last.serial):
+            last = _after(last, run)
+    return last
+
+
+def _serials(place: Place, above: int) -> Iterator[int]:
+    """Yield the numbers of the runs in the spool that are above that."""
+    try:
+        names = os.listdir(place.spool)
+    except OSError:
+        return
+    yield from (int(name[:12]) for name in names if name[:12].isdecimal() and int(name[:12]) > above)
+
+
+def _after(last: Last | None, run: Any) -> Last:
+    """Return what is last after a run of the spool."""
+    found = followed(last, Report.from_json(run.report), run.at, complete=run.complete)
+    return found._replace(
+        serial=run.serial, every=last.every if last else 0.0, fail_on=last.fail_on if last else FailOn.WARNING.value
+    )
+
+
+def write_last(place: Place, run: Any, setting: Mapping[str, Any]) -> None:
+    """Write what is last after a run that is in the spool; for who has the lock of the state. OSError."""
+    last = last_here(place)
+    last = last if last and last.serial >= run.serial else _after(last, run)
+    every, fail_on = setting.get("every", 0), setting.get("fail_on", FailOn.WARNING)
+    _write(place, last._replace(every=every, fail_on=fail_on))
+
+
+def settle_last(place: Place) -> None:
+    """Write what runs in the spool say whose writers were killed; for who has the lock of the state. OSError."""
+    if last := last_here(place):
+        _write(place, last)
+
+
+def has_last(place: Place, run: Any) -> bool:
+    """Tell whether the file has a run of the spool; where there is none, there is nothing that it should have."""
+    written = _written_serial(place)
+    return written is None or written >= run.serial
+
+
+def _written_serial(place: Place) -> int | None:
+    try:
+        data = read_json(place.last)
+        return None if data is None else _from_json(data).serial
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
-def write_last(place: Place, report: Report, at: float, setting: Mapping[str, Any], *, complete: bool) -> None:
-    """Write what is last after a run; for who has the lock of the state. OSError."""
-    last = followed(last_here(place), report, at, complete=complete)
+def _write(place: Place, last: Last) -> None:
     data = {
+        "serial": last.serial,
         "report": last.report.to_json(),
         "times": last.times,
-        "every": setting.get("every", 0),
-        "fail_on": setting.get("fail_on", FailOn.WARNING),
+        "every": last.every,
+        "fail_on": last.fail_on,
     }
     write_whole(place.last, json.dumps(data, allow_nan=False), 0o644)
 
@@ -72,7 +145,7 @@ def write_last(place: Place, report: Report, at: float, setting: Mapping[str, An
 def _from_json(data: Mapping[str, Any]) -> Last:
     report = Report.from_json(data["report"])
     times = {result.name: float(data["times"][result.name]) for result in report.checks}
-    return Last(report, times, float(data["every"]), FailOn(data["fail_on"]))
+    return Last(report, times, float(data["every"]), FailOn(data["fail_on"]), int(data["serial"]))
 
 
 def aged(last: Last, max_age: float | None) -> Report:

@@ -20,7 +20,7 @@ from health_cli.history import spool
 from health_cli.history import state as states
 from health_cli.history.child import Child, Say
 from health_cli.history.kept import Kept
-from health_cli.history.last import write_last
+from health_cli.history.last import last_here, later, write_last
 from health_cli.history.place import Place, Project
 
 SHORTEST_WAIT = 0.1  # seconds to wait for the lock of the state where the deadline is over: it is held for less
@@ -107,7 +107,9 @@ class Recorder:
             if damaged := states.damaged(place):
                 say(f"what is known of open alerts was damaged, and begins anew: {damaged}")
             before = states.load(place)
-            run = kept.decided(before.memories, before.serial + 1)
+            last = last_here(place)
+            serial = max(before.serial, last.serial if last else 0) + 1  # one of the two files may be new
+            run = kept.decided(before.memories, serial, later(last, kept.at, time.time()))
             file = spool.put(place, run)
             followed = attempt(lambda: self._follow(before, run, kept, say))
             if isinstance(followed, Crash):  # the file in the spool has all that is needed to do it later
@@ -120,7 +122,7 @@ class Recorder:
         notices = (*before.notices, *run.state["notices"])
         after = replace(before, serial=run.serial, checks=run.state["checks"], notices=notices, setting=setting)
         states.save(self._place, after)
-        write_last(self._place, kept.report, run.at, setting, complete=run.complete)
+        write_last(self._place, run, setting)
         if setting.get("keep_days") and (lost := spool.expire(self._place, setting["keep_days"] * DAY)):
             say(f"{lost} runs in {self._place.spool} were removed: they had waited longer than KEEP_DAYS")
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from health_cli.history import spool
 from health_cli.history.alerts import Memory
+from health_cli.history.last import has_last, settle_last
 from health_cli.history.place import Place, read_json, write_whole
 
 LOCK = 1.0  # seconds to wait for another process that writes the state
@@ -74,11 +75,12 @@ def save(place: Place, state: State) -> None:
 
 def settle(place: Place, run: spool.SpooledRun) -> bool:
     """Write what follows from a run that waits, if its writer was killed before; False where another has the lock."""
-    if run.serial <= _written(place).serial:
+    if run.serial <= _written(place).serial and has_last(place, run):
         return True
     with place.locked("state", LOCK) as ours:
         if ours:
             save(place, load(place))
+            settle_last(place)
         return ours
 
 

@@ -44,8 +44,10 @@ class News(NamedTuple):
 def tell(place: Place, channels: Sequence[Channel], until: float, say: Say) -> None:
     """Tell what waits, oldest first, until a moment of the monotonic clock; what a channel refuses is said.
 
-    OSError where it can't be written down that it was told.
+    Without channels nothing is told later either. OSError where it can't be written down that it was told.
     """
+    if not channels and states.load(place).notices:
+        _drop(place, [], say)
     if not any(_waits(states.load(place), channel) for channel in channels):
         return
     with place.locked("tell", until - time.monotonic()) as ours:

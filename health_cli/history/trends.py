@@ -121,7 +121,8 @@ def full_in(points: Sequence[Point], limit: float | None) -> Full:
     slope = theil_sen(pieces)
     if slope.low <= 0:
         return Full(reason="it does not grow for certain")
-    return _believed(slope, limit, pieces[-1][0] - pieces[0][0])
+    found = _believed(slope, limit, pieces[-1][0] - pieces[0][0])
+    return found.after(points[-1][0] - pieces[-1][0])  # the level is that of the middle of the last piece
 
 
 def _believed(slope: Slope, limit: float, span: float) -> Full:

@@ -32,7 +32,7 @@ class Work:
     def __init__(self, place: Place, record: Record, until: float, say: Say, fresh: Kept | None) -> None:
         """Do nothing yet; `until` is a moment of the monotonic clock."""
         self._place, self._record, self._until, self._say, self._fresh = place, record, until, say, fresh
-        self._unkept = State()
+        self._unkept, self._answered = State(), False
 
     def do(self) -> None:
         """Load all there is, and tell. The database is asked in a thread: one that hangs leaves time to tell."""
@@ -43,7 +43,9 @@ class Work:
         thread.start()
         thread.join(share)
         if thread.is_alive():
-            self._say(f"the database '{self._record.alias}' did not answer in {share:.1f} s")
+            late = "loading had not ended after" if self._answered else "did not answer in"
+            who = "" if self._answered else f"the database '{self._record.alias}' "
+            self._say(f"{who}{late} {share:.1f} s")
         if self._fresh:
             tell_once(self._unkept, channels, self._until, self._say)
         elif isinstance(told := attempt(lambda: tell(self._place, channels, self._until, self._say)), Crash):
@@ -62,7 +64,9 @@ class Work:
 
     def _loaded(self, until: float) -> bool:
         """Load, and return whether the record has all there is."""
-        with self._record.connected(until - time.monotonic()):
+        with self._record.connected(until - time.monotonic()) as connection:
+            connection.ensure_connection()
+            self._answered = True
             if self._fresh:
                 self._load_straight(self._fresh)
                 return True

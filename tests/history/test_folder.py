@@ -194,6 +194,42 @@ def test_a_last_run_that_may_not_be_read_is_said(shop: ShopFactory) -> None:
     assert "can't be read: Is a directory" in last.err
 
 
+def test_a_writer_that_was_killed_before_it_wrote_what_is_last_is_made_up_for(shop: ShopFactory) -> None:
+    here = migrate(shop())
+    record(here)
+    healthy = folder(here).last.read_bytes()
+    (here.state / "db.sqlite3").rename(here.state / "away")
+    record(here, *BAD)
+    folder(here).last.write_bytes(healthy)
+    assert here.health("last", "host.load").code == 2
+    (here.state / "away").rename(here.state / "db.sqlite3")
+    here.health("run", "host.memory", "--record", "-q")
+    assert spool.pending(folder(here)) == []
+    assert here.health("last", "host.load").code == 2
+
+
+def test_it_is_written_before_such_a_run_is_loaded(shop: ShopFactory) -> None:
+    here = migrate(shop())
+    record(here)
+    healthy = folder(here).last.read_bytes()
+    (here.state / "db.sqlite3").rename(here.state / "away")
+    record(here, *BAD)
+    folder(here).last.write_bytes(healthy)
+    (here.state / "away").rename(here.state / "db.sqlite3")
+    here.health("run", "host.memory", "--record", "-q", "--on-overlap", "run")
+    assert json.loads(folder(here).last.read_text())["serial"] == 3
+    assert here.health("last", "host.load").code == 2
+
+
+def test_a_new_state_beside_an_old_last_run_hides_no_run(shop: ShopFactory) -> None:
+    here = migrate(shop())
+    for _ in range(3):
+        record(here)
+    folder(here).state.unlink()
+    record(here, *BAD)
+    assert here.health("last", "host.load").code == 2
+
+
 class TestLast:
     """What is last where some runs looked at some checks only."""
 
