@@ -86,7 +86,7 @@ def pieces(around: Surroundings, values: dict[str, Any]) -> Iterator[str]:
     reading = import_module("health_cli.history.reading")
     with reading.asked(record):
         reader = reading.Reader(record.alias)
-        series = _series(reader, values)
+        series = _series(reader, values, record.host)
         told = trends(list(reader.recent(series, until)), reader.limit(series))
         if values["format_name"] == "table":
             yield from _table(reader, series, (since, until), told, _look(around, values))
@@ -105,10 +105,10 @@ def _between(values: dict[str, Any]) -> tuple[float, float]:
     return since, until
 
 
-def _series(reader: Any, values: dict[str, Any]) -> Any:
+def _series(reader: Any, values: dict[str, Any], here: str) -> Any:
     """Return the series that is meant; ConfigError names what there is instead."""
     name = values["metric"]
-    host = values["host"] or os.uname().nodename
+    host = values["host"] or here
     found = reader.find(host, name)
     if found:
         return found

@@ -11,6 +11,7 @@ from health_cli import __version__
 from health_cli.cli.delivery import check_usage, deliver
 from health_cli.cli.options import Duration, django_options, format_options, project_options, verdict_options
 from health_cli.cli.surroundings import Surroundings
+from health_cli.core.assembly import machine
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.report import FailOn, Report
 from health_cli.core.result import Result
@@ -63,12 +64,15 @@ def find(values: dict[str, Any]) -> Last | Result:
     if isinstance(last, Crash):
         reason = getattr(last.error, "strerror", last.text)
         raise click.ClickException(f"The last run in {place.last} can't be read: {reason}.")
-    host = values["host"] or os.uname().nodename
-    if last and last.report.host == host:
+    last = None if last and values["host"] not in {None, "", last.report.host} else last
+    if last and os.access(place.folder, os.W_OK):
         return last
-    found = attempt(lambda: in_database(host, project, place))
+    found = attempt(lambda: in_database(values["host"], project, place))
+    if last:  # runs go straight to the record where the folder can't be written to
+        return newest(last, None if isinstance(found, Crash) else found[0])
+    host = values["host"] or machine()
     if not isinstance(found, Crash):
-        return found[0] or missing(host, found[1])
+        return found[0] or missing(found[1], found[2])
     if isinstance(found.error, NothingYet):
         return missing(host)
     redactor = import_module("health_cli.core.redaction").Redactor
@@ -78,8 +82,17 @@ def find(values: dict[str, Any]) -> Last | Result:
     )
 
 
-def in_database(host: str, project: Project, place: Place) -> tuple[Last | None, list[str]]:
-    """Ask the record; Django is loaded only here."""
+def newest(here: Last, there: Last | None) -> Last:
+    """Return the newer one of what this host's folder has, and the record."""
+    return there if there and max(there.times.values()) > max(here.times.values()) else here
+
+
+def in_database(host: str | None, project: Project, place: Place) -> tuple[Last | None, str, list[str]]:
+    """Ask the record for a host, or for this one; return the name of the host too, and the hosts that there are.
+
+    Django is loaded only here.
+    """
     record = import_module("health_cli.history.opening").open_record(project, place)
-    found: tuple[Last | None, list[str]] = import_module("health_cli.history.elsewhere").last_of(host, record)
-    return found
+    name = host or record.host
+    last, known = import_module("health_cli.history.elsewhere").last_of(name, record)
+    return last, name, known

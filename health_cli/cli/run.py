@@ -117,5 +117,6 @@ def observe(around: Surroundings, stamp: Stamp, values: dict[str, Any]) -> tuple
         isolation=isolation,
         interrupted=around.interrupt.signal,
         noise=outcome.noise,
+        host=outcome.recording.get("host", ""),
     )
     return report, formatters[0], outcome

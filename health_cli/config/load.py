@@ -57,6 +57,7 @@ def recording_of(setting: HealthSetting) -> dict[str, Any]:
     """Return what whoever records a run has to know of the settings."""
     return {
         "record": setting.RECORD,
+        "host": setting.HOST,
         "every": setting.RECORD_EVERY,
         "after": dict(setting.ALERT_AFTER),
         "good": dict(setting.RESOLVE_AFTER),

@@ -11,6 +11,8 @@ from health_cli.core.names import nearest
 from health_cli.core.report import FailOn
 from health_cli.core.threshold import Threshold
 
+LONGEST_HOST = 190  # characters: as the column of the record
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthSetting:
@@ -44,6 +46,9 @@ class HealthSetting:
     )
     RECORD: bool = field(default=False, metadata={"help": "record every `health run`, as with --record"})
     RECORD_DATABASE: str = field(default="default", metadata={"help": "the alias of DATABASES to record in"})
+    HOST: str = field(
+        default="", metadata={"help": "the name to record runs under, where the machine's own will not do"}
+    )
     RECORD_EVERY: float = field(
         default=0.0,
         metadata={"help": "seconds between two recorded runs: a last run that is twice as old is stale; 0: never"},
@@ -126,6 +131,11 @@ def _number_within(value: object, most: float) -> bool:
 def _flag(value: object) -> Iterator[Problem]:
     if not isinstance(value, bool):
         yield _wrong(value, "True or False")
+
+
+def _host(value: object) -> Iterator[Problem]:
+    if not isinstance(value, str) or len(value) > LONGEST_HOST or not value.isprintable() or value != value.strip():
+        yield _wrong(value, f"a name of at most {LONGEST_HOST} printable characters")
 
 
 def _runs(value: object) -> Iterator[Problem]:
@@ -266,6 +276,7 @@ _VALIDATORS: dict[str, Callable[[object], Iterator[Problem]]] = {
     "RABBITMQ_MANAGEMENT": _url,
     "RECORD": _flag,
     "RECORD_DATABASE": _text,
+    "HOST": _host,
     "RECORD_EVERY": _seconds,
     "KEEP_DAYS": _days,
     "KEEP_HOURLY_DAYS": _days,

@@ -46,12 +46,13 @@ class Stamp:
         isolation: str = "process",
         interrupted: int | None = None,
         noise: str = "",
+        host: str = "",
     ) -> Report:
-        """Return the report of these results, with every text in it safe to show."""
+        """Return the report of these results, with every text in it safe to show; `host` is this machine else."""
         redactor = Redactor(secrets)
         return Report(
             run=str(uuid.uuid4()),
-            host=os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
+            host=host or machine(),
             version=self._version,
             started_at=iso_utc(self._wall),
             duration=time.monotonic() - self._began,
@@ -61,6 +62,11 @@ class Stamp:
             interrupted=interrupted,
             noise=safe_text(noise, redactor),
         )
+
+
+def machine() -> str:
+    """Return what this machine calls itself."""
+    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
 
 
 def safe(result: Result, redactor: Redactor) -> Result:

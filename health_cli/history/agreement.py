@@ -3,7 +3,6 @@
 There it is known while the database is down.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -49,8 +48,9 @@ def silences(alias: str) -> tuple[Mapping[str, Any], ...]:
 
 
 def _ended_here(place: Place, alias: str) -> set[str]:
-    host = fitting(os.uname().nodename, HOST)
-    alerts = {name: memory.alert for name, memory in states.load(place).memories.items() if memory.alert}
+    state = states.load(place)
+    host = fitting(state.host, HOST)
+    alerts = {name: memory.alert for name, memory in state.memories.items() if memory.alert}
     there = set(SystemAlert.objects.using(alias).filter(host=host, resolved=False).values_list("alert_type", flat=True))
     return ended_by_hand({n: a for n, a in alerts.items() if fitting(n, CHECK) not in there}, host, alias)
 

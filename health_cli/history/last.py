@@ -75,13 +75,10 @@ def last_here(place: Place) -> Last | None:
 
     Runs that wait in the spool and that the file does not have are of writers that were killed: they count too.
     """
-    try:
-        data = read_json(place.last)
-        last = _from_json(data) if data is not None else None
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
-    if last and any(_serials(place, last.serial)):
-        for run in import_module("health_cli.history.spool").newer(place, last.serial):
+    last = _written(place)
+    serial = last.serial if last else 0
+    if any(_serials(place, serial)):
+        for run in import_module("health_cli.history.spool").newer(place, serial):
             last = _after(last, run)
     return last
 
@@ -111,22 +108,23 @@ def write_last(place: Place, run: Any, setting: Mapping[str, Any]) -> None:
     _write(place, last._replace(every=every, fail_on=fail_on))
 
 
-def settle_last(place: Place) -> None:
-    """Write what runs in the spool say whose writers were killed; for who has the lock of the state. OSError."""
-    if last := last_here(place):
-        _write(place, last)
+def settle_last(place: Place, run: Any, setting: Mapping[str, Any]) -> None:
+    """Write what a run of the spool says whose writer was killed; for who has the lock of the state. OSError."""
+    if not has_last(place, run):
+        write_last(place, run, setting)
 
 
 def has_last(place: Place, run: Any) -> bool:
-    """Tell whether the file has a run of the spool; where there is none, there is nothing that it should have."""
-    written = _written_serial(place)
-    return written is None or written >= run.serial
+    """Tell whether the file has a run of the spool."""
+    last = _written(place)
+    return last is not None and last.serial >= run.serial
 
 
-def _written_serial(place: Place) -> int | None:
+def _written(place: Place) -> Last | None:
+    """Return what the file holds, None where there is none, or a damaged one. OSError."""
     try:
         data = read_json(place.last)
-        return None if data is None else _from_json(data).serial
+        return None if data is None else _from_json(data)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 

@@ -168,6 +168,8 @@ def _reconcile(run: SpooledRun, row: HealthRun, alias: str, text: Text) -> None:
     there at all is: the run that opened it could not be loaded.
     """
     alerts = SystemAlert.objects.using(alias)
+    if run.renamed:
+        _leave(run, row, alias)
     rows = alerts.filter(host=row.host, resolved=False)
     there = {alert.alert_type: alert for alert in rows if alert.host == row.host}
     memories = {name: Memory.from_json(data) for name, data in run.state["checks"].items()}
@@ -191,6 +193,17 @@ def _reconcile(run: SpooledRun, row: HealthRun, alias: str, text: Text) -> None:
     ]
     if over:
         alerts.bulk_update(over, ENDED)
+
+
+def _leave(run: SpooledRun, row: HealthRun, alias: str) -> None:
+    """End what this host has open under the name that it had before: those alerts go on under the new one."""
+    memories = [Memory.from_json(data) for data in run.state["checks"].values()]
+    since = {moment(memory.alert.since) for memory in memories if memory.alert}
+    names = [fitting(name, CHECK) for name in run.state["checks"]]
+    old = SystemAlert.objects.using(alias).filter(host=fitting(run.renamed, HOST), resolved=False)
+    old.filter(alert_type__in=names[:MOST], created_at__in=list(since)[:MOST]).update(
+        resolved=True, resolved_at=row.started_at, resolution=f"the host is called {row.host} now", open_key=None
+    )
 
 
 def ended_by_hand(alerts: Mapping[str, Alert | None], host: str, alias: str) -> set[str]:

@@ -13,6 +13,7 @@ from django.db import connections
 
 from health_cli.config.setting import HealthSetting, validate
 from health_cli.config.source import EMBEDDED, Source, locate
+from health_cli.core.assembly import machine
 from health_cli.core.errors import ConfigError
 from health_cli.history.database import bounded, load_models
 from health_cli.history.place import NothingYet, Place, Project, open_own
@@ -27,6 +28,11 @@ class Record(NamedTuple):
     setting: HealthSetting
     alias: str
     place: Place
+
+    @property
+    def host(self) -> str:
+        """The name under which this host records."""
+        return self.setting.HOST or machine()
 
     @contextmanager
     def connected(self, seconds: float) -> Iterator[Any]:

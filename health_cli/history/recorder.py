@@ -68,6 +68,7 @@ class Recorder:
         """
         until = time.monotonic() + seconds
         lines = self._early.finish(until, self._stop)[0] if self._early else []
+        report = replace(report, host=setting.get("host") or report.host)
         kept = Kept(report, setting, complete, self._trigger, self._place.project)
         written = attempt(lambda: self._spool(kept, until, lines.append))
         if isinstance(written, Crash):
@@ -75,7 +76,9 @@ class Recorder:
         fresh = kept if isinstance(written, Crash) else None
         loaded = self._load(fresh, until)
         lines += loaded
-        if fresh and LOADED not in loaded:
+        if fresh and LOADED in loaded:
+            attempt(lambda: self._place.last.unlink(missing_ok=True))  # a full disk allows it: the record knows better
+        elif fresh:
             lines.append("this run could not be kept anywhere")
         elif isinstance(written, Path) and written.exists():
             waiting = len(spool.pending(self._place))
@@ -110,6 +113,7 @@ class Recorder:
             last = last_here(place)
             serial = max(before.serial, last.serial if last else 0) + 1  # one of the two files may be new
             run = kept.decided(before.memories, serial, later(last, kept.at, time.time()))
+            run = run._replace(renamed=before.host if before.host != kept.report.host else "")
             file = spool.put(place, run)
             followed = attempt(lambda: self._follow(before, run, kept, say))
             if isinstance(followed, Crash):  # the file in the spool has all that is needed to do it later
@@ -120,7 +124,14 @@ class Recorder:
         """Write what follows from a run; for who has the lock. OSError."""
         setting = dict(kept.setting)
         notices = (*before.notices, *run.state["notices"])
-        after = replace(before, serial=run.serial, checks=run.state["checks"], notices=notices, setting=setting)
+        after = replace(
+            before,
+            serial=run.serial,
+            host=kept.report.host,
+            checks=run.state["checks"],
+            notices=notices,
+            setting=setting,
+        )
         states.save(self._place, after)
         write_last(self._place, run, setting)
         if setting.get("keep_days") and (lost := spool.expire(self._place, setting["keep_days"] * DAY)):

@@ -14,9 +14,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from health_cli.core.report import Report
+from health_cli.history.alerts import Memory
 from health_cli.history.place import Place, make_folder, write_whole
 
 SCHEMA = "health-cli-run/1"
+AT_ONCE = 500  # runs that are read to know what the last of them left: a backlog may be of weeks
 
 
 class SpooledRun(NamedTuple):
@@ -25,6 +28,7 @@ class SpooledRun(NamedTuple):
     `serial` is its number on this host, `at` when it began, in seconds since the epoch. `complete` tells that all
     checks there are were to run. `state` has what alerting remembers after it, and what it has to tell; `opened` are
     the checks whose alerts it opened, and `ended` says why each alert that it ended did, by the name of its check.
+    `renamed` is the name under which this host recorded before, where it has another now.
     """
 
     serial: int
@@ -36,6 +40,7 @@ class SpooledRun(NamedTuple):
     state: Mapping[str, Any]
     opened: Sequence[str]
     ended: Mapping[str, str]
+    renamed: str = ""
 
     def text(self) -> str:
         """Write it with its checksum."""
@@ -51,7 +56,18 @@ class SpooledRun(NamedTuple):
         data = json.loads(body)
         if data.pop("schema", None) != SCHEMA or data.keys() != set(cls._fields):
             raise ValueError("another version of health-cli wrote it")
-        return cls(**data)
+        run = cls(**data)
+        run.check()
+        return run
+
+    def check(self) -> None:
+        """ValueError where the report, or what is remembered after it, is nothing that this version understands."""
+        try:
+            Report.from_json(self.report)
+            for memory in self.state["checks"].values():
+                Memory.from_json(memory)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise ValueError("another version of health-cli wrote it") from None
 
 
 def put(place: Place, run: SpooledRun) -> Path:
@@ -83,12 +99,11 @@ def taken(place: Place, until: float) -> Iterator[tuple[Path, SpooledRun | str]]
 
 
 def newer(place: Place, serial: int) -> list[SpooledRun]:
-    """Return the runs that wait, can be read and have a number above that, in their order."""
+    """Return the runs that wait, can be read and have a number above that, in their order: the newest 500."""
     runs = []
-    for path in pending(place):
-        if serial_of(path) > serial:
-            with contextlib.suppress(OSError, ValueError):
-                runs.append(SpooledRun.parse(path.read_text(encoding="utf-8")))
+    for path in [path for path in pending(place) if serial_of(path) > serial][-AT_ONCE:]:
+        with contextlib.suppress(OSError, ValueError):
+            runs.append(SpooledRun.parse(path.read_text(encoding="utf-8")))
     return runs
 
 

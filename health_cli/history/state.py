@@ -21,14 +21,15 @@ LOCK = 1.0  # seconds to wait for another process that writes the state
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What is remembered after the run of this number.
+    """What is remembered after the run of this number, which was recorded under this name of the host.
 
     `checks` has a Memory a check, `notices` what is still to be told and to whom not any more, `heard` the channels
-    that know of each alert that is open, `silences` those of the record when it was last reached, and `setting` what
-    the settings said about recording when they could be read.
+    that know of each alert that is open with the severity that they know, `silences` those of the record when it was
+    last reached, and `setting` what the settings said about recording when they could be read.
     """
 
     serial: int = 0
+    host: str = ""
     checks: Mapping[str, Any] = field(default_factory=dict)
     notices: tuple[Mapping[str, Any], ...] = ()
     heard: Mapping[str, Any] = field(default_factory=dict)
@@ -49,7 +50,7 @@ class State:
         """Read what `to_json` wrote; ValueError where it is not that."""
         try:
             state = cls(**{**data, "notices": tuple(data["notices"]), "silences": tuple(data["silences"])})
-            rows = (*state.notices, *state.silences, state.setting, state.heard)
+            rows = (*state.notices, *state.silences, state.setting, state.heard, *state.heard.values())
             if all(isinstance(row, Mapping) for row in rows) and state.serial >= 0:
                 state.memories  # noqa: B018  # what can't be read is no state
                 return state
@@ -65,7 +66,8 @@ def load(place: Place) -> State:
     if not newer:
         return state
     notices = (*state.notices, *(notice for run in newer for notice in run.state["notices"]))
-    return replace(state, serial=newer[-1].serial, checks=newer[-1].state["checks"], notices=notices)
+    last = newer[-1]
+    return replace(state, serial=last.serial, host=last.report["host"], checks=last.state["checks"], notices=notices)
 
 
 def save(place: Place, state: State) -> None:
@@ -79,8 +81,9 @@ def settle(place: Place, run: spool.SpooledRun) -> bool:
         return True
     with place.locked("state", LOCK) as ours:
         if ours:
-            save(place, load(place))
-            settle_last(place)
+            state = load(place)
+            save(place, state)
+            settle_last(place, run, state.setting)
         return ours
 
 

@@ -2,15 +2,15 @@
 
 The channels are told side by side, so that one that is frozen takes nobody's time but its own. One that fails is tried
 again by the next recorded run. What has been told is written down after it was, so that nothing is lost: who is killed
-in between tells it twice, under the same id. It is written down too which channel knows of which alert: one that
-opened in silence is told when the silence is over, and its end only to those that heard of it.
+in between tells it twice, under the same id. It is written down too which channel knows of which alert, and how bad
+it is: what opened or grew worse in silence is told when the silence is over, and the end of an alert, even in silence,
+to those that heard of it.
 """
 
-import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -27,7 +27,8 @@ from health_cli.history.state import State
 
 MOST = 50  # notices that wait; with more than that the oldest are given up
 Channel = Mapping[str, Any]
-Told = Callable[[str, str, set[str]], None]  # takes down a notice's id, a channel's label, and what that knows of now
+Heard = dict[str, str]  # check -> severity: the alerts that a channel knows of
+Told = Callable[[str, str, Heard], None]  # takes down a notice's id, a channel's label, and what that knows of now
 
 
 class News(NamedTuple):
@@ -65,14 +66,13 @@ def tell_once(state: State, channels: Sequence[Channel], until: float, say: Say)
 
 def _waits(state: State, channel: Channel) -> bool:
     """Tell whether there may be something to tell a channel, or to forget of it."""
-    name, opened = label(channel), {check for check, memory in state.memories.items() if memory.alert}
-    heard = _heard(state, name)
-    return bool(opened ^ heard) or any(name not in row["told"] for row in state.notices)
+    name, opened = label(channel), {c: m.alert.worst for c, m in state.memories.items() if m.alert}
+    return opened != _heard(state, name) or any(name not in row["told"] for row in state.notices)
 
 
 def _late(state: State, project: str) -> Notice:
     """Return all alerts that are open: what of them a channel does not know was silenced, or before its time."""
-    host, now = os.uname().nodename, time.time()
+    host, now = state.host, time.time()
     alerts = [(check, memory.alert) for check, memory in sorted(state.memories.items()) if memory.alert]
     turns = (turn_of("flapping" if a.flapping else "opened", check, a, host, now) for check, a in alerts)
     return Notice("", host, project, now, tuple(turns))
@@ -99,7 +99,7 @@ def _tell_safely(news: News, channel: Channel, say: Say, told: Told) -> None:
 def _tell(news: News, channel: Channel, told: Told) -> None:
     """Tell one channel all that waits for it, and then what is late; ChannelError at the first that it refuses.
 
-    It hears nothing of what is silenced, nor of the end of what it never heard of.
+    It hears nothing of what is silenced but the end of what it has heard of, and of no other end.
     """
     name, late = label(channel), news.late
     heard = _heard(news.state, name)
@@ -109,28 +109,42 @@ def _tell(news: News, channel: Channel, told: Told) -> None:
         notice = from_json(row)
         turns = [turn for turn in notice.turns if late is None or turn.what != "resolved" or turn.check in heard]
         sent = _send(notice._replace(turns=tuple(turns)), channel, news)
-        heard -= {turn.check for turn in notice.turns if turn.what == "resolved"}
-        heard |= {turn.check for turn in sent if turn.what != "resolved"}
+        over = {turn.check for turn in notice.turns if turn.what == "resolved"}
+        heard = {check: how for check, how in heard.items() if check not in over} | _severities(sent)
         told(notice.id, name, heard)
-    unheard = tuple(turn for turn in late.turns if turn.check not in heard) if late else ()
+    unheard = tuple(_unheard(late.turns, heard)) if late else ()
     if late and unheard and time.monotonic() < news.until:
-        known = f"{name} {[(turn.check, turn.since) for turn in unheard]}"
+        known = f"{name} {[(turn.check, turn.since, turn.severity) for turn in unheard]}"
         named = late._replace(id=str(uuid.uuid5(uuid.NAMESPACE_URL, known)), turns=unheard)
         if sent := _send(named, channel, news):
-            told(named.id, name, heard | {turn.check for turn in sent})
+            told(named.id, name, heard | _severities(sent))
+
+
+def _severities(turns: Sequence[Turn]) -> Heard:
+    return {turn.check: turn.severity for turn in turns if turn.what != "resolved"}
+
+
+def _unheard(turns: Sequence[Turn], heard: Heard) -> Iterator[Turn]:
+    """Yield what of the open alerts a channel does not know: that they are there, or that they grew worse."""
+    for turn in turns:
+        if turn.check not in heard:
+            yield turn
+        elif turn.what == "opened" and heard[turn.check] != turn.severity == "critical":
+            yield turn._replace(what="escalated")
 
 
 def _send(notice: Notice, channel: Channel, news: News) -> tuple[Turn, ...]:
     """Send what of a notice a channel wants and nobody has silenced; return that."""
-    loud = tuple(turn for turn in notice.turns if not silenced(turn, news.state.silences, time.time()))
+    ends = {turn for turn in notice.turns if turn.what == "resolved" and news.late}
+    loud = tuple(t for t in notice.turns if t in ends or not silenced(t, news.state.silences, time.time()))
     said = wanted(notice._replace(turns=loud), channel)
     send(said, channel, timeout=news.until - time.monotonic())
     return said.turns
 
 
-def _heard(state: State, name: str) -> set[str]:
-    """Return the checks of whose alerts a channel knows."""
-    return {check for check, names in state.heard.items() if name in names}
+def _heard(state: State, name: str) -> Heard:
+    """Return the checks of whose alerts a channel knows, each with the severity that it was told."""
+    return {check: names[name] for check, names in state.heard.items() if name in names}
 
 
 def silenced(turn: Turn, silences: Sequence[Mapping[str, Any]], now: float) -> bool:
@@ -141,21 +155,17 @@ def silenced(turn: Turn, silences: Sequence[Mapping[str, Any]], now: float) -> b
     )
 
 
-def _told(place: Place, notice: str, channel: str, heard: set[str]) -> None:
+def _told(place: Place, notice: str, channel: str, heard: Heard) -> None:
     """Write down that a channel was told, and of which alerts it knows."""
 
     def change(state: State) -> State:
         rows = tuple({**r, "told": [*r["told"], channel]} if r["id"] == notice else r for r in state.notices)
-        others = {check: [n for n in names if n != channel] for check, names in state.heard.items()}
-        return replace(
-            state, notices=rows, heard={c: [*others.get(c, ()), channel] for c in heard} | _of(others, heard)
-        )
+        every = {c: {n: how for n, how in names.items() if n != channel} for c, names in state.heard.items()}
+        for check, how in heard.items():
+            every[check] = {**every.get(check, {}), channel: how}
+        return replace(state, notices=rows, heard={check: names for check, names in every.items() if names})
 
     _change(place, change)
-
-
-def _of(names: Mapping[str, list[str]], left_out: set[str]) -> dict[str, list[str]]:
-    return {check: some for check, some in names.items() if some and check not in left_out}
 
 
 def _drop(place: Place, channels: Sequence[str], say: Say) -> None:

@@ -115,7 +115,10 @@ def full_in(points: Sequence[Point], limit: float | None) -> Full:
     drops = _drops(pieces)
     if len(drops) > 1 and _usual(pieces, drops):
         return Full(reason="it is emptied from time to time")
-    pieces = pieces[drops[-1] :] if drops else pieces
+    if drops:  # what is left may be hours: it gets pieces of its own
+        begin = pieces[drops[-1]][0]
+        points = [point for point in points if point[0] >= begin]
+        pieces = list(medians(points, _piece(points)))
     if len(pieces) < LEAST:
         return Full(reason="there are too few values" + (" since the last big drop" if drops else ""))
     slope = theil_sen(pieces)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from health_cli.core.assembly import Stamp
 from health_cli.history import spool
 from health_cli.history import state as states
 from health_cli.history.place import Lock, Place, base
@@ -34,7 +35,8 @@ def record(shop: Shop, *words: str) -> str:
 
 def a_run(serial: int, at: float, **about: Any) -> SpooledRun:
     memory = {"status": f"of run {serial}", "since": at}
-    given = {"state": {"checks": {"a.b": memory}, "notices": [{"id": str(serial)}]}, "report": {}, **about}
+    report = Stamp("0").finish([]).to_json()
+    given = {"state": {"checks": {"a.b": memory}, "notices": [{"id": str(serial)}]}, "report": report, **about}
     return SpooledRun(
         serial=serial, uuid=f"u{serial}", at=at, trigger="command", complete=True, opened=(), ended={}, **given
     )

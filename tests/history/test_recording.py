@@ -95,12 +95,14 @@ def run(number, status, alert, checks=20):
     metrics = [{"name": f"m{i}", "value": i, "unit": "B", "warning": "5", "critical": None, "min": 0, "max": None,
                 "status": "healthy", "reason": None} for i in range(9)]
     names = [f"own.check:{i}" for i in range(checks)]
-    about = {"status": status, "duration": .1, "metrics": metrics, "blocked_by": None}
+    about = {"status": status, "duration": .1, "metrics": metrics, "blocked_by": None, "summary": "s", "message": "m",
+             "hint": "", "kind": None, "data": {}}
     checks = [{"name": name, **about} for name in names]
     open_alert = dict(since=1.0, severity="warning", worst="warning", runs=number, status="warning", summary="s",
                       message="m", hint="h", flapping=False) if alert else None
     memory = dict(status=status, since=1.0, bad=bool(alert), good=0, recent="b", alert=open_alert)
-    report = {"host": "web1", "duration": 1.0, "status": status, "checks": checks}
+    report = {"run": "r", "host": "web1", "version": "0", "started_at": "2026-11-23T12:00:00.000Z", "duration": 1.0,
+              "status": status, "fail_on": "warning", "isolation": "process", "checks": checks}
     return SpooledRun(number, f"00000000-0000-0000-0000-{number:012d}", NOW + number, "command", True, report,
                       {"checks": dict.fromkeys(names, memory), "notices": []}, names if alert else [], {})
 """
@@ -190,7 +192,7 @@ show(0)
         assert run.seconds < 3.3
         if not spool(recording):
             break
-    assert spool(recording) == [], f"after {time.monotonic() - began} s"
+    assert spool(recording) == [], f"after {time.monotonic() - began} s: {run.err}"
     old = ask(
         recording,
         "show([str(u) for u in HealthRun.objects.filter(host='web1').order_by('id').values_list('uuid', flat=True)])",
