@@ -12,6 +12,7 @@ from django.db.models import Index
 HOST = 190
 CHECK = 190
 METRIC = 100
+PROJECT = 190
 WORD = 10
 
 
@@ -19,9 +20,9 @@ class HealthRun(models.Model):
     """One recorded run.
 
     `duration` is in seconds, `trigger` says who asked for it (`command`, `task` or `page`), `report` is the report by
-    the schema `health-cli/1`, and `state` what alerting remembers of each check after this run. `complete` says that
-    all checks there are were to run, `condensed` that its numbers are in the hours, so that it may be deleted once it
-    is old.
+    the schema `health-cli/1`, and `state` what alerting remembers of each check after this run. `project` is the name
+    of its state folder. `complete` says that all checks there are were to run, `condensed` that its numbers are in the
+    hours, so that it may be deleted once it is old.
     """
 
     uuid = models.UUIDField(unique=True)
@@ -30,6 +31,7 @@ class HealthRun(models.Model):
     duration = models.FloatField()
     status = models.CharField(max_length=WORD)
     trigger = models.CharField(max_length=WORD)
+    project = models.CharField(max_length=PROJECT)
     complete = models.BooleanField()
     report = models.JSONField()
     state = models.JSONField(default=dict)

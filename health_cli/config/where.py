@@ -40,9 +40,15 @@ def _manage_py_folder(here: str | None) -> str | None:
 def _here(chdir: str | None) -> str | None:
     """Return the folder to start from, None where it has been deleted."""
     try:
-        return os.path.join(os.getcwd(), chdir or "").rstrip("/") or "/"
+        return os.path.join(_working_folder(), chdir or "").rstrip("/") or "/"
     except FileNotFoundError:
         return None
+
+
+def _working_folder() -> str:
+    """Return the working folder as the shell calls it, which keeps links as `pwd` does. FileNotFoundError."""
+    here, called = os.getcwd(), os.environ.get("PWD", "")
+    return called if os.path.isabs(called) and os.path.realpath(called) == here else here
 
 
 def _from_manage_py(here: str | None) -> str | None:

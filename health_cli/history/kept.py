@@ -8,20 +8,21 @@ from typing import Any, NamedTuple
 from health_cli.core.report import Report
 from health_cli.history.alerts import Memories, Rules, decide
 from health_cli.history.channels.message import Notice, to_json
+from health_cli.history.place import Place
 from health_cli.history.spool import SpooledRun
 
 
 class Kept(NamedTuple):
     """A report, with what the settings said about the record, and whether all checks there are were to run.
 
-    `trigger` says who asked for the run, `project` what notices call it.
+    `trigger` says who asked for the run, `place` whose it is.
     """
 
     report: Report
     setting: Mapping[str, Any]
     complete: bool
     trigger: str
-    project: str
+    place: Place
 
     @property
     def at(self) -> float:
@@ -38,7 +39,7 @@ class Kept(NamedTuple):
         decision = decide(before, self.report, at, rules, complete=self.complete, later=later)
         notices = []
         if decision.turns and self.setting.get("tells"):
-            notice = Notice(str(uuid.uuid4()), self.report.host, self.project, at, decision.turns)
+            notice = Notice(str(uuid.uuid4()), self.report.host, self.place.project, at, decision.turns)
             notices = [{**to_json(notice), "told": []}]
         checks = {name: memory.to_json() for name, memory in decision.memories.items()}
         return SpooledRun(
@@ -51,6 +52,7 @@ class Kept(NamedTuple):
             state={"checks": checks, "notices": notices},
             opened=decision.opened,
             ended=decision.ended,
+            project=self.place.folder.name,
         )
 
 

@@ -16,7 +16,7 @@ from health_cli.history.child import Say
 from health_cli.history.database import moment
 from health_cli.history.place import Place
 from health_cli.history.spool import SpooledRun
-from health_cli.models import CHECK, HOST, METRIC, HealthMetric, HealthRun, SystemAlert
+from health_cli.models import CHECK, HOST, METRIC, PROJECT, HealthMetric, HealthRun, SystemAlert
 
 UPDATED = ["message", "hint", "severity", "flapping", "seen_at", "count"]
 ENDED = ["resolved", "resolved_at", "resolution", "open_key"]
@@ -130,6 +130,7 @@ def _write(run: SpooledRun, alias: str, text: Text) -> None:
         duration=report["duration"],
         status=report["status"],
         trigger=run.trigger,
+        project=fitting(run.project, PROJECT),
         complete=run.complete,
         report=text(report),
         state=text(run.state),

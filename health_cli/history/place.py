@@ -174,13 +174,16 @@ def key(found: Where) -> str:
 
 
 def _file_of(found: Where) -> str:
-    """Return the file of the settings module, found as the import would but without importing its packages."""
+    """Return the file of the settings module, found as the import would but without importing its packages.
+
+    Links stay: a project that is deployed by turning a link to another folder is the same as before.
+    """
     parts = found.module.split(".")
     for folder in (*found.folders, *(path or os.getcwd() for path in sys.path)):
         stem = os.path.join(folder, *parts)
         for file in (f"{stem}.py", os.path.join(stem, "__init__.py")):
             if os.path.isfile(file):
-                return os.path.realpath(file)
+                return os.path.abspath(file)
     return ""
 
 

@@ -69,7 +69,7 @@ class Recorder:
         until = time.monotonic() + seconds
         lines = self._early.finish(until, self._stop)[0] if self._early else []
         report = replace(report, host=setting.get("host") or report.host)
-        kept = Kept(report, setting, complete, self._trigger, self._place.project)
+        kept = Kept(report, setting, complete, self._trigger, self._place)
         written = attempt(lambda: self._spool(kept, until, lines.append))
         if isinstance(written, Crash):
             lines.append(f"the folder {self._place.folder} can't be written to: {written.text}")

@@ -28,7 +28,8 @@ class SpooledRun(NamedTuple):
     `serial` is its number on this host, `at` when it began, in seconds since the epoch. `complete` tells that all
     checks there are were to run. `state` has what alerting remembers after it, and what it has to tell; `opened` are
     the checks whose alerts it opened, and `ended` says why each alert that it ended did, by the name of its check.
-    `renamed` is the name under which this host recorded before, where it has another now.
+    `renamed` is the name under which this host recorded before, where it has another now. `project` is the name of
+    the state folder.
     """
 
     serial: int
@@ -41,6 +42,7 @@ class SpooledRun(NamedTuple):
     opened: Sequence[str]
     ended: Mapping[str, str]
     renamed: str = ""
+    project: str = ""
 
     def text(self) -> str:
         """Write it with its checksum."""

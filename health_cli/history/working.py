@@ -8,6 +8,7 @@ from django.db import DatabaseError
 
 from health_cli.core.guard import Crash, attempt
 from health_cli.history import spool
+from health_cli.history import state as states
 from health_cli.history.agreement import forget_ended, silences, take_silences
 from health_cli.history.alerts import Memories, Memory
 from health_cli.history.child import Say
@@ -20,7 +21,7 @@ from health_cli.history.recorder import LOADED
 from health_cli.history.retention import prune
 from health_cli.history.state import State
 from health_cli.history.telling import tell, tell_once
-from health_cli.models import HOST, HealthRun
+from health_cli.models import HOST, PROJECT, HealthRun
 
 A_PART = 1.0  # seconds of each run for retention: a day's worth of runs takes less than that
 FOR_THE_DATABASE = 0.6  # the part of the time after which the channels are told, whatever the database does
@@ -74,10 +75,23 @@ class Work:
                 if ours:
                     take_silences(self._place, self._record.alias)
                     load_all(self._place, self._record.alias, until, self._say)
+                    self._look_for_others()
                     forget_ended(self._place, self._record.alias)
                     self._prune(until)
                     forecast(self._place, self._record, until)
             return ours and not spool.pending(self._place)
+
+    def _look_for_others(self) -> None:
+        """Say that another project records under this host's name: each would decide about the alerts of both."""
+        host = states.load(self._place).host
+        runs = HealthRun.objects.using(self._record.alias).filter(host=fitting(host, HOST)).order_by("-started_at")
+        others = set(runs.values_list("project", flat=True)[:2]) - {fitting(self._place.folder.name, PROJECT)}
+        for other in others:
+            self._say(
+                f"another project ({other}) records under the name '{host}' in the database '{self._record.alias}' "
+                "too, and each decides about the alerts of both: give one of them a name of its own with "
+                "HEALTH_CLI['HOST']"
+            )
 
     def _load_straight(self, kept: Kept) -> None:
         """Load a run that is in no file; what is remembered of the checks is what the record remembers."""

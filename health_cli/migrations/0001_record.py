@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
                 ('duration', models.FloatField()),
                 ('status', models.CharField(max_length=10)),
                 ('trigger', models.CharField(max_length=10)),
+                ('project', models.CharField(max_length=190)),
                 ('complete', models.BooleanField()),
                 ('report', models.JSONField()),
                 ('state', models.JSONField(default=dict)),

@@ -1,5 +1,6 @@
 """Recording on all three databases: what gets in, exactly once, and what happens when it can't."""
 
+import contextlib
 import json
 import subprocess
 import time
@@ -327,14 +328,21 @@ def test_a_full_disk_loses_no_run_that_the_database_takes(shop: ShopFactory, tmp
     full.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", full], check=True)
     try:
-        (full / "ballast").write_bytes(b"x" * 61_440)
-        run = place.json("host.load", options=["--record"], env={"HEALTH_STATE_DIR": str(full)})
+        env = {"HEALTH_STATE_DIR": str(full)}
+        (full / "ballast").write_bytes(b"x" * 16_384)
+        assert place.json("host.load", options=["--record", *BAD], env=env).err == ""
+        with contextlib.suppress(OSError), open(full / "more", "wb", buffering=0) as more:
+            while True:
+                more.write(b"x" * 512)
+        run = place.json("host.load", options=["--record"], env=env)
         assert run.code == 0
         assert "No space left on device" in run.err
-        assert len(rows(place, "HealthRun", "uuid")) == 1
-        (full / "ballast").unlink()
-        assert place.json("host.load", options=["--record"], env={"HEALTH_STATE_DIR": str(full)}).err == ""
         assert len(rows(place, "HealthRun", "uuid")) == 2
+        assert place.health("last", env=env).code == 0
+        (full / "more").unlink()
+        assert place.json("host.load", options=["--record"], env=env).err == ""
+        assert len(rows(place, "HealthRun", "uuid")) == 3
+        assert place.health("last", env=env).code == 0
     finally:
         subprocess.run(["umount", full], check=True)
 
@@ -353,11 +361,15 @@ def test_a_folder_that_gets_read_only_loses_nothing(shop: ShopFactory, tmp_path:
             run = place.json("host.load", options=["--record", *BAD], env=env)
             assert run.code == 2
             assert "Read-only file system" in run.err
+        place.json("host.load", options=["--record"], env=env)
+        assert place.health("last", env=env).code == 0
+        place.json("host.load", options=["--record", *BAD], env=env)
+        assert place.health("last", env=env).code == 2
         subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
         assert place.json("host.load", options=["--record"], env=env).err == ""
-        assert [row[0] for row in rows(place, "HealthRun", "status", order="started_at")] == ["critical"] * 3 + [
-            "healthy"
-        ]
+        assert [row[0] for row in rows(place, "HealthRun", "status", order="started_at")] == [
+            *["critical"] * 3, "healthy", "critical", "healthy"
+        ]  # fmt: skip
         assert {row[0] for row in rows(place, "SystemAlert", "resolved")} == {True}
     finally:
         subprocess.run(["umount", folder], check=True)

@@ -226,3 +226,24 @@ def test_without_channels_nothing_waits_to_be_told(told: Shop, hook: Hook) -> No
     hook.answer = 204
     run(told)
     assert hook.got == []
+
+
+def test_what_grew_worse_in_silence_is_told_when_that_is_over(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    run(told, "-w", "host.load/load1=@0:")
+    told.health("alerts", "silence", "host.load", "--for", "1h", "--why", "upgrade")
+    run(told, *BAD)
+    assert hook.turns() == [[("opened", "host.load")]]
+    told.health("alerts", "unsilence", "host.load")
+    for _ in range(2):
+        run(told, *BAD)
+    assert hook.turns() == [[("opened", "host.load")], [("escalated", "host.load")]]
+
+
+def test_the_end_of_what_was_told_is_told_in_silence_too(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    run(told, *BAD)
+    told.health("alerts", "silence", "host.load", "--for", "1h", "--why", "upgrade")
+    for _ in range(2):
+        run(told)
+    assert hook.turns() == [[("opened", "host.load")], [("resolved", "host.load")]]

@@ -106,6 +106,14 @@ def test_growth_beyond_what_it_was_ever_emptied_at_is_foretold() -> None:
     assert sentence(full_in(points, 100)) == "full in about 2 days"
 
 
+def test_what_fills_since_a_cleanup_some_hours_ago_is_foretold() -> None:
+    """Two weeks are pieces of 100 minutes: what came since has pieces of its own."""
+    before = series(13.8, 300, lambda d: 60 + d)
+    begin = before[-1][0] + 300
+    after = [(begin + i * 300, 20 + i * 0.5 + (i % 3) * 0.2) for i in range(60)]
+    assert sentence(full_in([*before, *after], 60)) == "full in about 103 minutes"
+
+
 def test_the_truth_lies_within_the_interval() -> None:
     inside = 0
     for seed in range(60):
