@@ -2,18 +2,34 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from health_cli.config.setting import validate
 from health_cli.history.handling import acknowledge, resolve
 from health_cli.models import HealthMetric, HealthRun, Silence, SystemAlert
+
+
+def _alias() -> str:
+    """Return the alias of the database that is recorded in."""
+    setting, _ = validate(getattr(settings, "HEALTH_CLI", {}))
+    return setting.RECORD_DATABASE
 
 
 class ForSuperusers(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in its stubs, not at run time
     """Seen by active superusers alone; recorded rows are changed by nobody."""
 
     show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows of the database that is recorded in."""
+        return super().get_queryset(request).using(_alias())
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete a row there."""
+        obj.delete(using=_alias())
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Tell whether the app is listed."""
@@ -111,4 +127,4 @@ class SilenceAdmin(ForSuperusers):
         from django.utils import timezone
 
         obj.by, obj.created_at = request.user.get_username(), timezone.now()
-        super().save_model(request, obj, form, change)
+        obj.save(using=_alias())

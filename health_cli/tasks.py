@@ -21,6 +21,7 @@ def run_checks(*patterns: str, timeout: float | None = None) -> int:
     said = io.StringIO()
     around = Surroundings(stdout=io.StringIO(), stderr=said, trigger="task", forks=False)
     options = [] if timeout is None else ["--timeout", str(timeout)]
+    options += ["--format", "table"]  # in nagios, what could not be recorded would be in the report
     code = call(["run", "--record", "--on-overlap", "skip", *options, "--", *patterns], "health", around)
     for line in said.getvalue().splitlines():
         logger.warning("%s", line)

@@ -5,12 +5,13 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from textwrap import wrap
 from typing import Any
 
 import click
 
-from health_cli.cli.options import Duration, django_options, project_options
-from health_cli.cli.output import write
+from health_cli.cli.options import Duration, Plain, django_options, project_options
+from health_cli.cli.output import is_terminal, terminal_width, write
 from health_cli.cli.record import opened
 from health_cli.core.assembly import clean, iso_utc
 from health_cli.core.guard import Crash, attempt
@@ -18,11 +19,15 @@ from health_cli.core.names import matches, nearest
 from health_cli.core.units import humanize
 
 MOST = 1000
+SHOWN = 20  # numbers in a message
+MOST_ID = 2**63 - 1
+INDENT = " " * 7
+WIDEST = 10_000  # columns where nobody looks: a line stays one
 
 
 @click.group("alerts", invoke_without_command=True)
 @click.option("--all", "past", is_flag=True, help="The ended ones too, newest first.")
-@click.option("--host", metavar="NAME", default="", help="Of this host alone.")
+@click.option("--host", type=Plain(), metavar="NAME", default="", help="Of this host alone.")
 @click.option("-f", "--format", "format_name", type=click.Choice(["table", "json"]), default="table")
 @project_options
 @django_options
@@ -41,18 +46,19 @@ def command(context: click.Context, /, **values: Any) -> int | None:
     if values["format_name"] == "json":
         text = json.dumps({"schema": "health-cli-alerts/1", "alerts": shown, "silences": silences}, indent=2) + "\n"
     else:
-        text = "".join(_lines(row) for row in shown) or "No open alerts.\n"
+        width = terminal_width() if is_terminal(context.obj.out) else WIDEST
+        text = "".join(_lines(row, width) for row in shown) or "No open alerts.\n"
         text += "".join(_silence_line(row) for row in silences)
     write(context.obj.out, text)
     return 0
 
 
 @command.command("silence")
-@click.argument("pattern", metavar="NAME")
-@click.option("--for", "seconds", type=Duration(), required=True, help="For how long: 30m, 2h, 7d.")
-@click.option("--why", required=True, metavar="TEXT", help="The reason, for whoever wonders.")
-@click.option("--host", metavar="NAME", default="", help="On this host alone.")
-@click.option("--by", metavar="WHO", help="Who wants that.  [this user]")
+@click.argument("pattern", type=Plain(190), metavar="NAME")
+@click.option("--for", "seconds", type=Duration(bare=False), required=True, help="For how long: 30m, 2h, 7d.")
+@click.option("--why", type=Plain(), required=True, metavar="TEXT", help="The reason, for whoever wonders.")
+@click.option("--host", type=Plain(190), metavar="NAME", default="", help="On this host alone.")
+@click.option("--by", type=Plain(150), metavar="WHO", help="Who wants that.  [this user]")
 @project_options
 @django_options
 @click.pass_context
@@ -77,8 +83,8 @@ def silence(context: click.Context, /, **values: Any) -> int:
 
 
 @command.command("unsilence")
-@click.argument("pattern", metavar="NAME")
-@click.option("--host", metavar="NAME", default="", help="The silence of this host alone.")
+@click.argument("pattern", type=Plain(), metavar="NAME")
+@click.option("--host", type=Plain(), metavar="NAME", default="", help="The silence of this host alone.")
 @project_options
 @django_options
 @click.pass_context
@@ -100,21 +106,21 @@ def numbered(name: str, done: str, help_text: str) -> Callable[..., Any]:
     """Make a command that does something to open alerts, by their numbers."""
 
     @command.command(name, help=help_text)
-    @click.argument("numbers", metavar="ID...", type=click.IntRange(1), nargs=-1, required=True)
-    @click.option("--why", default="", metavar="TEXT", help="The reason.")
-    @click.option("--by", metavar="WHO", help="Who does it.  [this user]")
+    @click.argument("numbers", metavar="ID...", type=click.IntRange(1, MOST_ID), nargs=-1, required=True)
+    @click.option("--why", type=Plain(), metavar="TEXT", help="The reason.")
+    @click.option("--by", type=Plain(150), metavar="WHO", help="Who does it.  [this user]")
     @project_options
     @django_options
     @click.pass_context
     def act(context: click.Context, /, **values: Any) -> int:
         with opened(_project(context, values)) as record:
             handling = import_module("health_cli.history.handling")
-            open_now = {row.id: row for row in handling.listed(record.alias, host="", past=False, most=MOST)}
-            lost = [number for number in values["numbers"] if number not in open_now]
-            if lost:
-                known = ", ".join(map(str, sorted(open_now))) or "none"
-                raise click.ClickException(f"There is no open alert {', '.join(map(str, lost))}. Open are: {known}.")
             rows = handling.numbered(record.alias, values["numbers"])
+            open_now = {row.id: row for row in rows if not row.resolved}
+            if lost := [str(number) for number in values["numbers"] if number not in open_now]:
+                known = [str(row.id) for row in handling.listed(record.alias, host="", past=False, most=SHOWN)]
+                shown = ", ".join(known) + (" and more" if len(known) == SHOWN else "") or "none"
+                raise click.ClickException(f"There is no open alert {', '.join(lost)}. Open are: {shown}.")
             getattr(handling, name)(rows, by=_who(values), why=values["why"])
             _take_over(record, "forget_ended")
         for number in values["numbers"]:
@@ -177,8 +183,8 @@ def _row(alert: Any) -> dict[str, Any]:
     }
 
 
-def _lines(row: dict[str, Any]) -> str:
-    """Write an alert for people: what and how long first, what to do below."""
+def _lines(row: dict[str, Any], width: int) -> str:
+    """Write an alert for people: what and how long first, what to do below, in lines of that many columns."""
     state = "ended" if row["resolved_at"] else "flaps" if row["flapping"] else "open"
     runs = f"{row['count']} run{'s' * (row['count'] != 1)}"
     head = f"{row['id']:>5}  {row['severity']:<8}  {row['check']} on {row['host']}: {state}, {runs}"
@@ -187,9 +193,13 @@ def _lines(row: dict[str, Any]) -> str:
     lines.append(f"seen by {row['acknowledged_by']} {row['why'] or ''}".rstrip() if row["acknowledged_by"] else "")
     lines.append(f"{row['resolved_at']} {row['resolution'] or ''}" if row["resolved_at"] else "")
     first, *others = [line for line in lines if line]
-    return "\n".join([first, *(f"       {' '.join(line.split())}" for line in others)]) + "\n"
+    return "\n".join([first, *(text for line in others for text in _wrapped(line, width))]) + "\n"
+
+
+def _wrapped(line: str, width: int) -> Sequence[str]:
+    return wrap(line, max(40, width), initial_indent=INDENT, subsequent_indent=INDENT, break_long_words=False)
 
 
 def _silence_line(row: dict[str, Any]) -> str:
     where = f" on {row['host']}" if row["host"] else ""
-    return f"silent until {row['until']}: {row['pattern']}{where} ({row['by']}: {row['why']})\n"
+    return clean(f"silent until {row['until']}: {row['pattern']}{where} ({row['by']}: {row['why']})") + "\n"

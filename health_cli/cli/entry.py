@@ -44,7 +44,8 @@ def call(argv: list[str], prog: str, around: Surroundings) -> int:
     try:
         code = group.main(args=argv, prog_name=prog, standalone_mode=False, obj=around)
     except click.ClickException as error:
-        return _bad_usage(error.format_message(), _usage(error), argv, around)
+        hint = _usage(error) if isinstance(error, click.UsageError) else ""
+        return _bad_usage(error.format_message(), hint, argv, around)
     except click.Abort:
         return 130
     return code if isinstance(code, int) else 0
@@ -73,16 +74,25 @@ def _usage(error: Exception) -> str:
 
 def _bad_usage(message: str, hint: str, argv: Sequence[str], around: Surroundings) -> int:
     """Say what is wrong: to people on standard error, to machines as a document of their format."""
-    name = asked(argv, "f", "format") or os.environ.get("HEALTH_FORMAT", "")
-    output = "" if {"list", "explain"} & set(argv[:1]) else asked(argv, "o", "output")
+    command = _command(argv)
+    name = asked(argv, "f", "format") or ("" if command else os.environ.get("HEALTH_FORMAT", ""))
+    output = "" if command else asked(argv, "o", "output")
     output = "" if output == "-" else output
-    if argv[:1] == ["history"]:  # its formats hold numbers, and there are none
-        name = output = ""
+    if command in {"history", "alerts", "prune"}:  # what they print is no report
+        name = ""
     if name in {"", "table"} and not output:
-        write(around.err, f"Error: {message}\n{hint}\n")
+        write(around.err, f"Error: {message}\n{hint}".rstrip() + "\n")
         return USAGE
     failure = import_module("health_cli.cli.failure")
     return int(failure.show(message, hint, name or "table", output, around))
+
+
+def _command(argv: Sequence[str]) -> str:
+    """Return the command that was called, nothing for those that give a report: `run` and `last`."""
+    group = import_module("health_cli.cli.group")
+    words = list(argv)
+    word = "".join(words[group.behind_options(words) :][:1])
+    return word if word in group.COMMANDS and word not in {"run", "last"} else ""
 
 
 def asked(argv: Sequence[str], letter: str, name: str) -> str:

@@ -31,15 +31,15 @@ def show(message: str, hint: str, format_name: str, output: str, around: Surroun
     failure = report(ConfigError(message, hint=hint))
     text = attempt(lambda: load(format_name)(failure, Style()))
     if isinstance(text, Crash):
-        write(around.err, f"Error: {message}\n{hint}\n")
+        write(around.err, f"Error: {message}\n{hint}".rstrip() + "\n")
     elif not output or isinstance(attempt(lambda: write_file(output, text)), Crash):
         write(around.err if format_name == "table" else around.out, text)
     elif format_name != "nagios":
-        write(around.err, f"Error: {message}\n{hint}\n")
+        write(around.err, f"Error: {message}\n{hint}".rstrip() + "\n")
     return failure.exit_code
 
 
-def plain(error: ConfigError) -> click.UsageError:
+def plain(error: ConfigError) -> click.ClickException:
     """Return what click says about wrong settings, with every secret masked."""
     redactor = Redactor(error.secrets | environment_secrets(os.environ))
-    return click.UsageError(safe_text(f"{error.message}\n{error.hint}".rstrip(), redactor))
+    return click.ClickException(safe_text(f"{error.message}\n{error.hint}".rstrip(), redactor))

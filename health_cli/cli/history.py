@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from importlib import import_module
+from math import isfinite
 from typing import Any, TextIO
 
 import click
@@ -12,12 +13,12 @@ from health_cli.cli.delivery import wants_color
 from health_cli.cli.export import EXPORTS, Head
 from health_cli.cli.failure import plain
 from health_cli.cli.moments import Moment, seconds_since_epoch
-from health_cli.cli.options import django_options, project_options
+from health_cli.cli.options import Plain, django_options, project_options
 from health_cli.cli.output import is_terminal, terminal_width, write, write_file
 from health_cli.cli.surroundings import Surroundings
 from health_cli.config.source import environment_secrets
 from health_cli.core.errors import ConfigError
-from health_cli.core.names import nearest
+from health_cli.core.names import matches, nearest
 from health_cli.core.threshold import Threshold
 from health_cli.core.units import humanize
 from health_cli.history.opening import open_record
@@ -29,10 +30,10 @@ PATIENCE = 3_600.0  # seconds that a reader may take, all in all: a pager is one
 
 
 @click.command("history")
-@click.argument("metric")
+@click.argument("metric", type=Plain())
 @click.option("--since", type=Moment(), default="24h", metavar="TIME", help="From when: 30m, 7d, 2026-11-23.  [24h]")
 @click.option("--until", type=Moment(), metavar="TIME", help="Up to when.  [default: now]")
-@click.option("--host", metavar="NAME", help="Whose numbers.  [default: this host's]")
+@click.option("--host", type=Plain(), metavar="NAME", help="Whose numbers.  [default: this host's]")
 @click.option(
     "-f",
     "--format",
@@ -76,6 +77,7 @@ def _deliver(around: Surroundings, output: str | None, texts: Iterable[str]) -> 
         write_file(output, texts)
     except OSError as error:
         raise click.ClickException(f"--output {output} can't be written: {error.strerror}.") from None
+    write(around.err, f"health: the history is in {output}\n")
 
 
 def pieces(around: Surroundings, values: dict[str, Any]) -> Iterator[str]:
@@ -123,6 +125,10 @@ def _series(reader: Any, values: dict[str, Any], here: str) -> Any:
     if found:
         return found
     names = reader.names(host)
+    check, _, metric = name.rpartition("/")
+    meant = [n for n in names if n.rpartition("/")[2] == metric and matches(n.rpartition("/")[0], check)]
+    if len(meant) == 1:
+        return reader.find(host, meant[0])
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     raise ConfigError(
         f"Nothing has been recorded of '{name}' on {host}{nearest(name, names)}.",
@@ -167,7 +173,8 @@ def _table(reader: Any, series: Any, between: tuple[float, float], told: Trends,
         yield f"No values in this time.{missing} The newest row is of {_local(latest.seconds)}: try --since.\n"
         return
     limits = _thresholds(latest.extra)
-    yield "\n".join([*plot.draw(columns, latest.unit, limits, look), ""]) + "\n"
+    if isfinite(columns.high - columns.low):
+        yield "\n".join([*plot.draw(columns, latest.unit, limits, look), ""]) + "\n"
     yield "\n".join([*plot.legend(columns, latest.unit, limits), *_said(told, latest.unit)]) + "\n"
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-LONGEST = 100 * 366 * 86_400
+LONGEST = 50 * 366 * 86_400
+LAST = 4_102_444_800  # 2100
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 
@@ -34,7 +35,10 @@ def seconds_since_epoch(text: str) -> float:
     """Return the moment that a text means; ValueError or OverflowError where it means none."""
     ago = _AGO.fullmatch(text)
     if not ago:
-        return datetime.fromisoformat(text).timestamp()
+        seconds = datetime.fromisoformat(text).timestamp()
+        if not 0 <= seconds <= LAST:
+            raise ValueError("nothing was recorded then, nor will be")
+        return seconds
     seconds = float(ago[1]) * SECONDS[ago[2]]
     if seconds > LONGEST:
         raise ValueError("that is longer than anything is kept")

@@ -106,12 +106,35 @@ class Deadline(click.ParamType):  # type: ignore[type-arg]  # generic in click's
         return seconds, state
 
 
+class Plain(click.ParamType):  # type: ignore[type-arg]  # generic in click's stubs, not at run time
+    """A text that can be stored and shown: UTF-8, in one line, of a length."""
+
+    name = "text"
+
+    def __init__(self, most: int = 10_000) -> None:
+        """Take texts of at most that many characters."""
+        self._most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what is none."""
+        text = str(value)
+        if not text.isprintable():
+            self.fail(f"{text!a} has characters that can't be shown: give one line of UTF-8", param, ctx)
+        if len(text) > self._most:
+            self.fail(f"it has {len(text)} characters: at most {self._most} are kept", param, ctx)
+        return text
+
+
 class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in click's stubs, not at run time
     """A number of seconds, or with a unit: `90`, `90s`, `10m`, `2h`, `7d`, `1w`; ten years at the most."""
 
     name = "duration"
     UNITS: ClassVar[dict[str, int]] = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
     MOST_DAYS = 3650
+
+    def __init__(self, *, bare: bool = True) -> None:
+        """Take numbers without a unit only where they are `bare`: not where people would think of minutes."""
+        self._bare = bare
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the seconds."""
@@ -121,7 +144,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in click's
             seconds = float(number) * self.UNITS[unit]
         except (ValueError, KeyError):
             seconds = -1.0
-        if not seconds > 0:
+        if not seconds > 0 or not (unit or self._bare):
             self.fail(f"'{text}' is no time: use a number with s, m, h, d or w, such as 10m", param, ctx)
         if seconds > self.MOST_DAYS * self.UNITS["d"]:
             self.fail(f"'{text}' is too long: at most {self.MOST_DAYS}d, ten years", param, ctx)

@@ -54,6 +54,9 @@ class Column:
     broken: bool  # something was not measured between the column before and this one
 
 
+SCALE = 2.0**-32  # of values that are added up: the sum of the largest would be infinite
+
+
 @dataclass
 class Columns:
     """Takes rows in the order of time; needs memory for the columns only."""
@@ -78,7 +81,8 @@ class Columns:
             return
         low, high = row.value if row.minimum is None else row.minimum, row.value if row.maximum is None else row.maximum
         self.low, self.high = min(self.low, low), max(self.high, high)
-        self.total, self.count = self.total + row.value * max(1, row.values), self.count + max(1, row.values)
+        number = max(1, row.values)
+        self.total, self.count = self.total + row.value * SCALE * number, self.count + number
         if self.last and len(self._distances[row.hour]) < SAMPLE:
             self._distances[row.hour].append(row.seconds - self.last[0])
         self.last = (row.seconds, row.value)
@@ -106,7 +110,7 @@ class Columns:
     @property
     def mean(self) -> float:
         """The mean of all values, those of an hour counted as many times as there were."""
-        return self.total / self.count
+        return self.total / self.count / SCALE
 
 
 def draw(columns: Columns, unit: str, thresholds: dict[str, Threshold], look: Look) -> Iterator[str]:

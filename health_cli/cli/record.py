@@ -13,8 +13,6 @@ from health_cli.core.errors import ConfigError
 from health_cli.core.guard import Crash, attempt
 from health_cli.history.place import Place, Project
 
-ANSWER = 5.0  # seconds that the database may take to answer
-
 
 @contextmanager
 def opened(values: Mapping[str, Any]) -> Iterator[Any]:
@@ -24,6 +22,8 @@ def opened(values: Mapping[str, Any]) -> Iterator[Any]:
     if isinstance(record, Crash):
         raise explained(record)
     from django.db import DatabaseError
+
+    from health_cli.history.database import ANSWER
 
     try:
         with record.connected(ANSWER):

@@ -86,6 +86,15 @@ def _most_parameters(connection: BaseDatabaseWrapper) -> int:
     return limit
 
 
+def lacking(alias: str) -> str:
+    """Say that a database has none of our tables, and what to do."""
+    where = "" if alias == "default" else f" --database {alias}"
+    return (
+        f"the database '{alias}' has no tables for the record: with \"health_cli\" in INSTALLED_APPS "
+        f"run 'manage.py migrate health_cli{where}'"
+    )
+
+
 def moment(seconds: float) -> Any:
     """Return a time since the epoch as the project's datetimes are: aware, or naive in its own time zone."""
     from datetime import UTC, datetime

@@ -28,7 +28,7 @@ def unsilence(alias: str, *, pattern: str, host: str) -> int:
     return deleted
 
 
-def resolve(alerts: QuerySet[SystemAlert], *, by: str, why: str = "") -> int:
+def resolve(alerts: QuerySet[SystemAlert], *, by: str, why: str | None = None) -> int:
     """End open alerts by hand, and return how many. What is still bad opens another one at the next recorded run."""
     said = f"by {by}: {why}" if why else f"by {by}"
     return alerts.filter(resolved=False).update(
@@ -36,9 +36,10 @@ def resolve(alerts: QuerySet[SystemAlert], *, by: str, why: str = "") -> int:
     )
 
 
-def acknowledge(alerts: QuerySet[SystemAlert], *, by: str, why: str = "") -> int:
-    """Write down who has seen open alerts, and return how many those are."""
-    return alerts.filter(resolved=False).update(acknowledged_at=timezone.now(), by=by, why=why)
+def acknowledge(alerts: QuerySet[SystemAlert], *, by: str, why: str | None = None) -> int:
+    """Write down who has seen open alerts, and return how many those are. Without a reason the one before stays."""
+    said = {} if why is None else {"why": why}
+    return alerts.filter(resolved=False).update(acknowledged_at=timezone.now(), by=by, **said)
 
 
 def listed(alias: str, *, host: str, past: bool, most: int) -> Sequence[Any]:

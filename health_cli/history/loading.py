@@ -13,7 +13,7 @@ from health_cli.history import state as states
 from health_cli.history.alerts import Alert, Memory
 from health_cli.history.answering import NoAnswer, words
 from health_cli.history.child import Say
-from health_cli.history.database import moment
+from health_cli.history.database import lacking, moment
 from health_cli.history.place import Place
 from health_cli.history.spool import SpooledRun
 from health_cli.models import CHECK, HOST, METRIC, PROJECT, HealthMetric, HealthRun, SystemAlert
@@ -267,9 +267,5 @@ def explain(error: DatabaseError, alias: str) -> str:
         return str(error)
     text = str(error)
     if "health_cli_" in text and any(part in text for part in MISSING):
-        where = "" if alias == "default" else f" --database {alias}"
-        return (
-            f"the database '{alias}' has no tables for the record: with \"health_cli\" in INSTALLED_APPS "
-            f"run 'manage.py migrate health_cli{where}'"
-        )
+        return lacking(alias)
     return f"the database '{alias}' can't be used: {words(error)}"

@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from health_cli.core.errors import ConfigError
 from health_cli.core.filling import fills
 from health_cli.history.answering import NoAnswer, words
-from health_cli.history.database import ANSWER, moment, seconds_of
+from health_cli.history.database import ANSWER, lacking, moment, seconds_of
 from health_cli.history.opening import Record
 from health_cli.history.trends import WEEK, Point, medians
 
@@ -82,12 +82,8 @@ def asked(record: Record) -> Iterator[None]:
 
 def _explained(record: Record, error: Exception, connection: BaseDatabaseWrapper | None) -> ConfigError:
     if connection is not None and not isinstance(error, NoAnswer) and _lacks_tables(connection):
-        option = "" if record.alias == "default" else f" --database {record.alias}"
-        first = "" if "health_cli" in record.source.apps else 'Put "health_cli" in INSTALLED_APPS. '
-        found = ConfigError(
-            f"The record's tables are not in the database '{record.alias}'.",
-            hint=f"{first}Create them: manage.py migrate health_cli{option}",
-        )
+        text = lacking(record.alias)
+        found = ConfigError(f"{text[0].upper()}{text[1:]}")
     else:
         found = ConfigError(
             f"The record in the database '{record.alias}' can't be read: {words(error)}",

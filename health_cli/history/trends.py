@@ -38,6 +38,8 @@ FARTHEST = 3.0  # times the span of the data: how far ahead it may be believed
 RHYTHM = 2 * DAY  # a shorter span can't tell growth from the rise of every morning: it is believed once its span ahead
 WIDEST = 4.0  # latest over soonest: what is wider tells nobody anything
 DROP_SHARE, DROP_NOISE = 0.2, 6.0  # of the whole range; times the usual step from piece to piece
+LARGEST = 1e300  # values beyond that have no differences
+TOO_LARGE = "its values are too large to reckon with"
 SCALE = 1.4826  # makes a median of absolute deviations a standard deviation of normal noise
 
 
@@ -94,6 +96,8 @@ def change(points: Sequence[Point], ago: float) -> Change:
     """
     if not points:
         return Change(reason="there are no values")
+    if _too_large(points):
+        return Change(reason=TOO_LARGE)
     end = points[-1][0]
     then = end - RECENT / 2 - ago
     earlier = [value for seconds, value in points if abs(seconds - then) <= AROUND]
@@ -111,6 +115,8 @@ def full_in(points: Sequence[Point], limit: float | None) -> Full:
     """
     if limit is None:
         return Full(reason="it has no maximum")
+    if _too_large(points):
+        return Full(reason=TOO_LARGE)
     pieces = list(medians(points, _piece(points)))
     drops = _drops(pieces)
     if len(drops) > 1 and _usual(pieces, drops):
@@ -126,6 +132,10 @@ def full_in(points: Sequence[Point], limit: float | None) -> Full:
         return Full(reason="it does not grow for certain")
     found = _believed(slope, limit, pieces[-1][0] - pieces[0][0])
     return found.after(points[-1][0] - pieces[-1][0])  # the level is that of the middle of the last piece
+
+
+def _too_large(points: Iterable[Point]) -> bool:
+    return any(abs(value) > LARGEST for _, value in points)
 
 
 def _believed(slope: Slope, limit: float, span: float) -> Full:

@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+import health_cli.models
+
 
 class Migration(migrations.Migration):
 
@@ -16,9 +18,9 @@ class Migration(migrations.Migration):
             name='HealthHour',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('host', models.CharField(max_length=190)),
-                ('check_name', models.CharField(max_length=190, verbose_name='check')),
-                ('metric_name', models.CharField(max_length=100, verbose_name='metric')),
+                ('host', health_cli.models.Name(max_length=190)),
+                ('check_name', health_cli.models.Name(max_length=190, verbose_name='check')),
+                ('metric_name', health_cli.models.Name(max_length=100, verbose_name='metric')),
                 ('unit', models.CharField(blank=True, max_length=20)),
                 ('status', models.CharField(max_length=10)),
                 ('hour', models.DateTimeField()),
@@ -39,12 +41,12 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('uuid', models.UUIDField(unique=True)),
-                ('host', models.CharField(max_length=190)),
+                ('host', health_cli.models.Name(max_length=190)),
                 ('started_at', models.DateTimeField()),
                 ('duration', models.FloatField()),
                 ('status', models.CharField(max_length=10)),
                 ('trigger', models.CharField(max_length=10)),
-                ('project', models.CharField(max_length=190)),
+                ('project', health_cli.models.Name(max_length=190)),
                 ('complete', models.BooleanField()),
                 ('report', models.JSONField()),
                 ('state', models.JSONField(default=dict)),
@@ -76,8 +78,8 @@ class Migration(migrations.Migration):
             name='SystemAlert',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('alert_type', models.CharField(max_length=190, verbose_name='check')),
-                ('host', models.CharField(max_length=190)),
+                ('alert_type', health_cli.models.Name(max_length=190, verbose_name='check')),
+                ('host', health_cli.models.Name(max_length=190)),
                 ('message', models.TextField()),
                 ('hint', models.TextField(blank=True)),
                 ('severity', models.CharField(choices=[('info', 'Info'), ('warning', 'Warning'), ('critical', 'Critical')], max_length=10)),
@@ -103,9 +105,9 @@ class Migration(migrations.Migration):
             name='HealthMetric',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('host', models.CharField(max_length=190)),
-                ('check_name', models.CharField(max_length=190, verbose_name='check')),
-                ('metric_name', models.CharField(max_length=100, verbose_name='metric')),
+                ('host', health_cli.models.Name(max_length=190)),
+                ('check_name', health_cli.models.Name(max_length=190, verbose_name='check')),
+                ('metric_name', health_cli.models.Name(max_length=100, verbose_name='metric')),
                 ('unit', models.CharField(blank=True, max_length=20)),
                 ('status', models.CharField(max_length=10)),
                 ('metric_value', models.JSONField()),

@@ -158,7 +158,7 @@ def test_a_threshold_is_drawn_where_it_is_near() -> None:
 def test_csv_is_safe_and_complete(project: Shop, tmp_path: Path) -> None:
     file = tmp_path / "export.csv"
     run = project.health("history", "=cmd|' /C calc'!A0/@sum", "-f", "csv", "-o", str(file))
-    assert (run.code, run.out, run.err) == (0, "", "")
+    assert (run.code, run.out, run.err) == (0, "", f"health: the history is in {file}\n")
     with file.open(newline="") as text:
         assert text.read().count("\r\n") == 6
         text.seek(0)
@@ -207,6 +207,34 @@ def test_a_check_alone_is_its_duration(project: Shop) -> None:
     assert project.health("history", "database:default").out.startswith("database:default/duration on web1\n")
 
 
+def test_one_of_its_kind_needs_no_instance(project: Shop) -> None:
+    assert project.health("history", DISK.replace(":/var", ""), "--since", "8d").out.startswith(DISK)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("m", "--since", "0001-01-01T00:00+14:00"),
+        ("m", "--since", "9000-01-01", "--until", "9999-12-30"),
+        ("m", "--since", "1e9w"),
+        (b"m\xff/used".decode("utf-8", "surrogateescape"),),
+        ("m", "--host", "a\x1b[31m"),
+    ],
+)
+def test_what_can_be_no_time_or_name_is_refused(project: Shop, words: tuple[str, ...]) -> None:
+    run = project.health("history", *words)
+    assert (run.code, run.err.startswith("Error: Invalid value")) == (3, True)
+
+
+def test_the_largest_numbers_have_a_mean_and_no_plot(shop: ShopFactory) -> None:
+    now = time.time()
+    here = fill(migrate(shop()), batch("own/big", [(now - 60 * i, 1.7e308 * (-1) ** i) for i in range(1, 101)]))
+    run = here.health("history", "own/big")
+    assert run.code == 0
+    assert "mean 0" in run.out
+    assert "too large to reckon with" in run.out
+
+
 def test_what_is_not_there_is_named(project: Shop) -> None:
     run = project.health("history", "host.disk:/var/used_percnt", "-f", "json")
     assert (run.code, run.out) == (3, "")
@@ -253,13 +281,15 @@ def test_without_a_record_it_says_what_to_do(shop: ShopFactory, tmp_path: Path) 
     for name in ("db", "metrics"):
         Path(fresh.state if name == "db" else tmp_path, f"{name}.sqlite3").touch()
     missing = fresh.health("history", "host.load")
-    assert missing.code == 3 and "Create them: manage.py migrate health_cli\n" in missing.err
+    assert missing.code == 3
+    assert "has no tables for the record" in missing.err
+    assert "migrate health_cli'\n" in missing.err
     empty = migrate(fresh).health("history", "host.load")
     assert empty.code == 3 and "Nothing has been recorded yet.\nRecord a run: health run --record" in empty.err
     other = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other.sqlite3")}}
     other["metrics"] = {**other["default"], "NAME": str(tmp_path / "metrics.sqlite3")}
     elsewhere = shop(other, setting={"RECORD_DATABASE": "metrics"}).health("history", "host.load")
-    assert elsewhere.code == 3 and "manage.py migrate health_cli --database metrics\n" in elsewhere.err
+    assert elsewhere.code == 3 and "manage.py migrate health_cli --database metrics'\n" in elsewhere.err
     wrong = shop(setting={"RECORD_DATABASE": "nowhere"}).health("history", "host.load")
     assert wrong.code == 3 and "'nowhere'" in wrong.err
 

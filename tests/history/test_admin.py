@@ -58,10 +58,10 @@ PAGES = [f"/admin/health_cli/{name}/" for name in ("healthrun", "healthmetric", 
 """
 
 
-def ask(folder: Path, code: str) -> Any:
+def ask(folder: Path, code: str, project: str = PROJECT) -> Any:
     """Run code in a project with an admin; what it calls `print` with as JSON."""
     done = subprocess.run(
-        [sys.executable, "-c", f"{PROJECT}\n{code}", folder / "db.sqlite3"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", f"{project}\n{code}", folder / "db.sqlite3"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -126,3 +126,46 @@ client(root).post("/admin/health_cli/silence/add/", data)
 print(json.dumps(list(map(list, Silence.objects.values_list("pattern", "host", "why", "by")))))
 """
     assert ask(tmp_path, code) == [["host.*", "", "upgrade", "root"]]
+
+
+def test_acknowledging_again_keeps_the_reason(tmp_path: Path) -> None:
+    code = """
+client(root).post(f"{PAGES[2]}{alerts[0].pk}/change/", {"why": "a new disk comes"})
+act("acknowledge", alerts[0])
+print(json.dumps(SystemAlert.objects.get(pk=alerts[0].pk).why))
+"""
+    assert ask(tmp_path, code) == "a new disk comes"
+
+
+def test_all_of_it_is_in_the_database_that_is_recorded_in(tmp_path: Path) -> None:
+    default = 'DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1]}},'
+    two = default.replace(
+        "}},", '}, "record": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1] + "-record"}},'
+    )
+    project = (
+        PROJECT.replace(default, f'{two} HEALTH_CLI={{"RECORD_DATABASE": "record"}},')
+        .replace(
+            "urlpatterns =", 'call_command("migrate", "health_cli", database="record", verbosity=0)\nurlpatterns ='
+        )
+        .replace(".objects.create(", '.objects.using("record").create(')
+    )
+    code = """
+data = {"pattern": "host.*", "host": "", "until_0": "2099-01-01", "until_1": "00:00", "why": "upgrade"}
+client(root).post("/admin/health_cli/silence/add/", data)
+act("resolve", alerts[0])
+client(root).post(f"{PAGES[2]}{alerts[1].pk}/change/", {"why": "a new disk comes"})
+seen = [client(root).get(page).status_code for page in (f"{PAGES[1]}{run.metrics.get().pk}/change/", *PAGES)]
+silences = list(Silence.objects.using("record").values_list("pattern", flat=True))
+said = list(SystemAlert.objects.using("record").order_by("id").values_list("resolved", "why"))
+silence = Silence.objects.using("record").get()
+client(root).post(f"/admin/health_cli/silence/{silence.pk}/delete/", {"post": "yes"})
+left = [model.objects.using(alias).count() for alias in ("default", "record") for model in (Silence, SystemAlert)]
+print(json.dumps([seen, silences, said, left]))
+"""
+    project = project.replace('User.objects.using("record").create', "User.objects.create")
+    assert ask(tmp_path, code, project) == [
+        [200] * 5,
+        ["host.*"],
+        [[True, ""], [False, "a new disk comes"]],
+        [0, 0, 0, 2],
+    ]

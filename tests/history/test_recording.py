@@ -448,3 +448,17 @@ def test_what_the_character_set_has_not_is_escaped(
         assert report["checks"][0]["message"] in {said, plain}
     finally:
         server.sql("DROP DATABASE narrow")
+
+
+def test_names_that_differ_in_case_are_two(recording: Shop) -> None:
+    counts = ask(
+        recording,
+        LOAD.replace('f"own.check:{i}"', '["own.check:/data", "own.check:/Data", "own.check:/d\u00e4ta"][i]')
+        + """
+with bounded("default", 5):
+    load(run(1, "warning", 1, 3), "default")
+names = [HealthMetric.objects.filter(check_name=n).count() for n in ("own.check:/data", "own.check:/Data")]
+show([names, SystemAlert.objects.filter(alert_type="own.check:/data").count()])
+""",
+    )
+    assert counts == [[10, 10], 1]
