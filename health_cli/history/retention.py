@@ -44,6 +44,7 @@ class Pruned(NamedTuple):
     metrics: int = 0
     runs: int = 0
     alerts: int = 0
+    alerts_ended: int = 0
     hours: int = 0
     silences: int = 0
     finished: bool = False
@@ -75,12 +76,22 @@ def _steps(alias: str, now: float, keep_days: float, keep_hourly_days: float, ba
     for number in _condense(alias, before=moment((now - GRACE) // HOUR * HOUR), batch=batch):
         yield "hours_written", number
     yield from _delete_runs(delete, alias, old)
+    while number := _end_unseen(alias, old, moment(now), keep_days):
+        yield "alerts_ended", number
     # Whoever was resolved before then was opened before then: the index has that column.
     ended = SystemAlert.objects.using(alias).filter(resolved=True, created_at__lt=old, resolved_at__lt=old)
     yield from delete("alerts", ended.order_by("created_at"))
     hours = HealthHour.objects.using(alias).filter(hour__lt=moment(now - keep_hourly_days * DAY))
     yield from delete("hours", hours.order_by("hour"))
     yield from delete("silences", Silence.objects.using(alias).filter(until__lt=moment(now)).order_by("until"))
+
+
+def _end_unseen(alias: str, before: Any, now: Any, days: float) -> int:
+    """End open alerts that no run has seen for as long as runs are kept: their host is gone, or has another name."""
+    unseen = SystemAlert.objects.using(alias).filter(resolved=False, created_at__lt=before, seen_at__lt=before)
+    ids = list(unseen.order_by("created_at").values_list("pk", flat=True)[:BATCH])
+    ended = {"resolved": True, "resolved_at": now, "resolution": f"not seen for {days:g} days", "open_key": None}
+    return unseen.filter(pk__in=ids).update(**ended) if ids else 0
 
 
 @dataclass

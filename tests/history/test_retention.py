@@ -80,7 +80,8 @@ def test_an_hour_has_minimum_mean_maximum_count_worst_status_and_unit_of_each_me
 
 
 NOTHING = {
-    "hours_written": 0, "metrics": 0, "runs": 0, "alerts": 0, "hours": 0, "silences": 0, "finished": True
+    "hours_written": 0, "metrics": 0, "runs": 0, "alerts": 0, "alerts_ended": 0, "hours": 0, "silences": 0,
+    "finished": True,
 }  # fmt: skip
 
 
@@ -165,7 +166,8 @@ def test_what_is_old_is_deleted_and_nothing_else(record: Process) -> None:
     )
     done = record.prune(now)
     assert done == {
-        "hours_written": 8, "metrics": 4, "runs": 2, "alerts": 1, "hours": 1, "silences": 1, "finished": True
+        "hours_written": 8, "metrics": 4, "runs": 2, "alerts": 1, "alerts_ended": 1, "hours": 1, "silences": 1,
+        "finished": True,
     }  # fmt: skip
     assert record.starts() == [now - days * DAY for days in (29.999, 1, 0)]
     kept = {"HealthMetric": 6, "HealthRun": 3, "HealthHour": 9, "SystemAlert": 3, "Silence": 1}
