@@ -140,7 +140,7 @@ class Keeping:
         if self._values["format_name"] == "nagios" and not self._values["output"]:
             attempt(lambda: write(self._around.out, f"[RECORD] {line.replace('|', ' ')}\n"))
         else:
-            what = "" if line.startswith("not ") else "not all was recorded: "
+            what = "" if line.startswith(("not ", "note: ")) else "not all was recorded: "
             attempt(lambda: write(self._around.err, f"health: {what}{line}\n"))
 
 

@@ -9,7 +9,7 @@ import click
 
 from health_cli import __version__
 from health_cli.cli.delivery import check_usage, deliver
-from health_cli.cli.options import Duration, django_options, format_options, project_options, verdict_options
+from health_cli.cli.options import Duration, Plain, django_options, format_options, project_options, verdict_options
 from health_cli.cli.surroundings import Surroundings
 from health_cli.core.assembly import machine
 from health_cli.core.guard import Crash, attempt
@@ -21,10 +21,10 @@ from health_cli.history.place import NothingYet, Place, Project
 
 
 @click.command("last", epilog="Exit codes: as the run's; 3 too where there is no run, or none that is young enough.")
-@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+@click.argument("patterns", type=Plain(), nargs=-1, metavar="[PATTERN]...")
 @format_options
 @click.option("--max-age", type=Duration(), envvar="HEALTH_MAX_AGE", help="An older run is unknown: 90s, 10m, 2h.")
-@click.option("--host", metavar="NAME", help="The run of another host, from the database.")
+@click.option("--host", type=Plain(), metavar="NAME", help="The run of another host, from the database.")
 @verdict_options
 @project_options
 @django_options

@@ -198,9 +198,9 @@ def _reconcile(run: SpooledRun, row: HealthRun, alias: str, text: Text) -> None:
 
 def _leave(run: SpooledRun, row: HealthRun, alias: str) -> None:
     """End what this host has open under the name that it had before: those alerts go on under the new one."""
-    memories = [Memory.from_json(data) for data in run.state["checks"].values()]
-    since = {moment(memory.alert.since) for memory in memories if memory.alert}
-    names = [fitting(name, CHECK) for name in run.state["checks"]]
+    memories = {name: Memory.from_json(data) for name, data in run.state["checks"].items()}
+    since = {moment(memory.alert.since) for memory in memories.values() if memory.alert}
+    names = [fitting(name, CHECK) for name, memory in memories.items() if memory.alert]
     old = SystemAlert.objects.using(alias).filter(host=fitting(run.renamed, HOST), resolved=False)
     old.filter(alert_type__in=names[:MOST], created_at__in=list(since)[:MOST]).update(
         resolved=True, resolved_at=row.started_at, resolution=f"the host is called {row.host} now", open_key=None

@@ -83,14 +83,13 @@ class Work:
 
     def _look_for_others(self) -> None:
         """Say that another project records under this host's name: each would decide about the alerts of both."""
-        host = states.load(self._place).host
-        runs = HealthRun.objects.using(self._record.alias).filter(host=fitting(host, HOST)).order_by("-started_at")
-        others = set(runs.values_list("project", flat=True)[:2]) - {fitting(self._place.folder.name, PROJECT)}
-        for other in others:
+        host, alias = states.load(self._place).host, self._record.alias
+        runs = HealthRun.objects.using(alias).filter(host=fitting(host, HOST)).order_by("-started_at")
+        newest = set(runs.exclude(project="").values_list("project", flat=True)[:2])
+        for other in newest - {fitting(self._place.folder.name, PROJECT)}:
             self._say(
-                f"another project ({other}) records under the name '{host}' in the database '{self._record.alias}' "
-                "too, and each decides about the alerts of both: give one of them a name of its own with "
-                "HEALTH_CLI['HOST']"
+                f"note: another project ({other}) records under the name '{host}' in the database '{alias}' too, and "
+                "each decides about the alerts of both: give one of them a name of its own with HEALTH_CLI['HOST']"
             )
 
     def _load_straight(self, kept: Kept) -> None:
