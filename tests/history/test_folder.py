@@ -196,13 +196,19 @@ def test_a_last_run_that_may_not_be_read_is_said(shop: ShopFactory) -> None:
     assert "can't be read: Is a directory" in last.err
 
 
-def test_a_writer_that_was_killed_before_it_wrote_what_is_last_is_made_up_for(shop: ShopFactory) -> None:
+def killed_before_last(shop: ShopFactory) -> Shop:
+    """Leave a healthy run in last.json, and a bad one that came after it in the spool; the database is away."""
     here = migrate(shop())
     record(here)
     healthy = folder(here).last.read_bytes()
     (here.state / "db.sqlite3").rename(here.state / "away")
     record(here, *BAD)
     folder(here).last.write_bytes(healthy)
+    return here
+
+
+def test_a_writer_that_was_killed_before_it_wrote_what_is_last_is_made_up_for(shop: ShopFactory) -> None:
+    here = killed_before_last(shop)
     assert here.health("last", "host.load").code == 2
     (here.state / "away").rename(here.state / "db.sqlite3")
     here.health("run", "host.memory", "--record", "-q")
@@ -211,12 +217,7 @@ def test_a_writer_that_was_killed_before_it_wrote_what_is_last_is_made_up_for(sh
 
 
 def test_it_is_written_before_such_a_run_is_loaded(shop: ShopFactory) -> None:
-    here = migrate(shop())
-    record(here)
-    healthy = folder(here).last.read_bytes()
-    (here.state / "db.sqlite3").rename(here.state / "away")
-    record(here, *BAD)
-    folder(here).last.write_bytes(healthy)
+    here = killed_before_last(shop)
     (here.state / "away").rename(here.state / "db.sqlite3")
     here.health("run", "host.memory", "--record", "-q", "--on-overlap", "run")
     assert json.loads(folder(here).last.read_text())["serial"] == 3
