@@ -28,9 +28,13 @@ class NoAnswer(OperationalError):
     """The server took longer than it may."""
 
 
+POOLER = "let PgBouncer have 'ignore_startup_parameters = options'"
+
+
 def words(error: Exception) -> str:
-    """Return what a driver says, in one line: MySQL's gives a number and the text."""
-    return " ".join(str(error.args[-1] if error.args else type(error).__name__).split())
+    """Return what a driver says, in one line, and what to do where that is known: MySQL's gives a number and a text."""
+    text = " ".join(str(error.args[-1] if error.args else type(error).__name__).split())
+    return f"{text}: {POOLER}" if "unsupported startup parameter" in text else text
 
 
 class Clock(DatabaseErrorWrapper):
