@@ -1,9 +1,10 @@
-"""`health alerts`: open and past alerts; silence checks, and resolve alerts by hand."""
+"""`health alerts`: open and past alerts; silence checks, resolve alerts by hand, and try the channels."""
 
 import getpass
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from textwrap import wrap
 from typing import Any
@@ -12,7 +13,7 @@ import click
 
 from health_cli.cli.options import Duration, Plain, django_options, project_options
 from health_cli.cli.output import is_terminal, terminal_width, write
-from health_cli.cli.record import opened
+from health_cli.cli.record import found, opened
 from health_cli.core.assembly import clean, iso_utc
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.names import matches, nearest
@@ -21,6 +22,7 @@ from health_cli.core.units import humanize
 MOST = 1000
 SHOWN = 20  # numbers in a message
 MOST_ID = 2**63 - 1
+FOR_A_TEST = 10.0  # seconds that a channel may take: nobody waits behind it
 INDENT = " " * 7
 WIDEST = 10_000  # columns where nobody looks: a line stays one
 
@@ -100,6 +102,29 @@ def unsilence(context: click.Context, /, **values: Any) -> int:
         raise click.ClickException(f"'{values['pattern']}' is not silenced.\n{known}".rstrip())
     write(context.obj.out, f"Not silenced any more: {values['pattern']}.\n")
     return 0
+
+
+@command.command("test")
+@click.option("--by", type=Plain(150), metavar="WHO", help="Who asks for it.  [this user]")
+@project_options
+@django_options
+@click.pass_context
+def test(context: click.Context, /, **values: Any) -> int:
+    """Send a test to every channel of NOTIFY. Exit code 3 where one does not take it."""
+    record = found(_project(context, values))
+    if not record.setting.NOTIFY:
+        raise click.ClickException("There is no channel: HEALTH_CLI['NOTIFY'] names none. Nobody is told of alerts.")
+    channels, telling = (import_module(f"health_cli.history.{name}") for name in ("channels", "telling"))
+    names = {"host": record.host, "project": record.place.project, "by": _who(values)}
+    code = 0
+    for channel in record.setting.NOTIFY:
+        outcome = attempt(partial(telling.tell_a_test, channel, **names, timeout=FOR_A_TEST))
+        if isinstance(outcome, Crash):
+            line, code = f"Not told: {outcome.text}", 3
+        else:
+            line = f"Told: {channels.label(channel).partition('#')[0]}."
+        write(context.obj.out, f"{line}\n")
+    return code
 
 
 def numbered(name: str, done: str, help_text: str) -> Callable[..., Any]:

@@ -17,10 +17,7 @@ from health_cli.history.place import Place, Project
 @contextmanager
 def opened(values: Mapping[str, Any]) -> Iterator[Any]:
     """Hold the record of the project that a command was told, connected; click.ClickException where it can't be had."""
-    project = Project(values["settings"], values["chdir"], values["pythonpath"])
-    record = attempt(lambda: _record(project))
-    if isinstance(record, Crash):
-        raise explained(record)
+    record = found(values)
     from django.db import DatabaseError
 
     from health_cli.history.database import ANSWER
@@ -33,6 +30,15 @@ def opened(values: Mapping[str, Any]) -> Iterator[Any]:
         problem = ConfigError(f"{text[0].upper()}{text[1:]}")
         problem.secrets = record.source.secrets
         raise plain(problem) from None
+
+
+def found(values: Mapping[str, Any]) -> Any:
+    """Return the record of the project that a command was told, not connected; click.ClickException without one."""
+    project = Project(values["settings"], values["chdir"], values["pythonpath"])
+    record = attempt(lambda: _record(project))
+    if isinstance(record, Crash):
+        raise explained(record)
+    return record
 
 
 def _record(project: Project) -> Any:

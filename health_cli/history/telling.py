@@ -47,16 +47,17 @@ def tell(place: Place, channels: Sequence[Channel], until: float, say: Say) -> N
 
     Without channels nothing is told later either. OSError where it can't be written down that it was told.
     """
-    if not channels and states.load(place).notices:
-        _drop(place, [], say)
-    if not any(_waits(states.load(place), channel) for channel in channels):
+    state, names = states.load(place), [label(channel) for channel in channels]
+    if not any(_waits(state, channel) for channel in channels):
+        if any(_is_told(row, names) for row in state.notices):  # without channels too, or by who was killed after it
+            _drop(place, names, say)
         return
     with place.locked("tell", until - time.monotonic()) as ours:
         if ours:
             state = states.load(place)
             news = News(state, _late(state, place.project), until)
             _tell_all(news, channels, say, lambda *what: _told(place, *what))
-            _drop(place, [label(channel) for channel in channels], say)
+            _drop(place, names, say)
 
 
 def tell_once(state: State, channels: Sequence[Channel], until: float, say: Say) -> None:
@@ -64,10 +65,24 @@ def tell_once(state: State, channels: Sequence[Channel], until: float, say: Say)
     _tell_all(News(state, None, until), channels, say, lambda *what: None)
 
 
+def tell_a_test(channel: Channel, *, host: str, project: str, by: str, timeout: float) -> None:
+    """Tell a channel that this is a test, whatever it wants to hear of otherwise; ChannelError where it refuses."""
+    now = time.time()
+    text = f"{by} asked for it: whoever reads this hears of alerts too."
+    turn = Turn("test", "alerts", host, "warning", "healthy", "", text, "", since=now, at=now)
+    everything = {key: value for key, value in channel.items() if key not in {"severity", "checks"}}
+    send(Notice(str(uuid.uuid4()), host, project, now, (turn,)), everything, timeout=timeout)
+
+
 def _waits(state: State, channel: Channel) -> bool:
     """Tell whether there may be something to tell a channel, or to forget of it."""
     name, opened = label(channel), {c: m.alert.worst for c, m in state.memories.items() if m.alert}
     return opened != _heard(state, name) or any(name not in row["told"] for row in state.notices)
+
+
+def _is_told(row: Mapping[str, Any], channels: Sequence[str]) -> bool:
+    """Tell whether all channels, by their labels, have got a notice, or want nothing of it."""
+    return set(channels) <= set(row["told"])
 
 
 def _late(state: State, project: str) -> Notice:
@@ -172,7 +187,7 @@ def _drop(place: Place, channels: Sequence[str], say: Say) -> None:
     """Forget what all channels were told, who knows of alerts that are over, and the oldest of too many notices."""
 
     def change(state: State) -> State:
-        waiting = [row for row in state.notices if not set(channels) <= set(row["told"])]
+        waiting = [row for row in state.notices if not _is_told(row, channels)]
         for row in waiting[:-MOST]:
             at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row["at"]))
             say(f"what happened at {at} UTC was told in part or not")

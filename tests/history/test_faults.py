@@ -29,7 +29,7 @@ from health_cli.history.place import Place
 from health_cli.history.spool import SpooledRun
 from tests.conftest import SHOP, Shop
 from tests.history import killer
-from tests.history.channels.servers import Hooks, answers, http
+from tests.history.channels.servers import Hooks, Request, answers, http
 from tests.history.record import migrate
 
 GOOD, BAD = (), ("-c", "host.load/load1=@0:")  # any load at all is critical
@@ -84,6 +84,10 @@ class Case(NamedTuple):
     shop: Shop
     query: Query
     commands: Commands
+
+    @property
+    def name(self) -> str:
+        return self.shop.state.name
 
     @property
     def place(self) -> Place:
@@ -144,7 +148,7 @@ def proven(case: Case, hooks: Hooks, at: int, kind: str, turns: Sequence[Sequenc
     assert must <= set(names) <= must | {tried.uuid}, f"{about}: {must ^ set(names)}"
     _whole(case, about)
     _alerts_agree(case, runs[-1][1], about)
-    _told(runs, hooks, about)
+    _told(runs, [request for request in hooks.requests if request.path == f"/{case.name}"], about)
     return tried.killed
 
 
@@ -174,12 +178,10 @@ def _alerts_agree(case: Case, last: str, about: str) -> None:
     assert [name for name, memory in checks.items() if memory["alert"]] == opened, about
 
 
-def _told(runs: Sequence[tuple[str, str, dict[str, Any]]], hooks: Hooks, about: str) -> None:
+def _told(runs: Sequence[tuple[str, str, dict[str, Any]]], requests: Sequence[Request], about: str) -> None:
     """All that the runs had to tell came once or twice, and tells of each alert one opening and one end."""
     notices = [notice for _, _, state in runs for notice in state["notices"]]
-    sent = Counter(
-        next(value for name, value in r.headers.items() if name.lower() == "webhook-id") for r in hooks.requests
-    )
+    sent = Counter(next(value for name, value in r.headers.items() if name.lower() == "webhook-id") for r in requests)
     told = {notice["id"]: sent[notice["id"]] for notice in notices}
     assert set(told.values()) <= {1, 2}, f"{about}: {told}"
     changes = ["healthy", *(status for _, status, _ in runs)]
@@ -203,7 +205,8 @@ class Bench:
         if ready:
             shutil.copytree(ready.shop.state, state)
         state.mkdir(exist_ok=True)
-        setting = {"NOTIFY": [{"webhook": f"http://127.0.0.1:{self.hooks.port}/"}]}
+        # At an address of its own: the notices of a backlog have the same ids in all its copies.
+        setting = {"NOTIFY": [{"webhook": f"http://127.0.0.1:{self.hooks.port}/{name}"}]}
         case = Case(Shop(state, databases or {}, {}, setting), query or sqlite(state / "db.sqlite3"), self.commands)
         if not ready:
             migrate(case.shop)

@@ -247,3 +247,43 @@ def test_the_end_of_what_was_told_is_told_in_silence_too(told: Shop, hook: Hook)
     for _ in range(2):
         run(told)
     assert hook.turns() == [[("opened", "host.load")], [("resolved", "host.load")]]
+
+
+def test_a_test_is_told_every_channel_whatever_it_wants_to_hear(hook: Hook, shop: ShopFactory) -> None:
+    picky = {"webhook": hook.url, "severity": "critical", "checks": ["nothing"], "secret": SECRET}
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    place = shop(setting={"NOTIFY": [{"webhook": f"http://127.0.0.1:{port}/{SECRET}"}, picky]})
+    found = place.health("alerts", "test", "--by", "anna")
+    assert (found.code, found.err, len(hook.got), SECRET in found.out) == (3, "", 1, False)
+    refused, told = found.out.splitlines()
+    assert refused == f"Not told: webhook 127.0.0.1:{port}: the connection was refused"
+    assert told == f"Told: webhook {hook.url.split('/')[2]}."
+    message = hook.got[0]
+    assert (message["subject"], hook.turns()) == (f"TEST: alerts on {message['host']}", [[("test", "alerts")]])
+    assert "anna asked for it" in message["turns"][0]["message"]
+
+
+def test_a_test_says_where_there_is_no_channel(shop: ShopFactory) -> None:
+    found = shop().health("alerts", "test")
+    assert (found.code, found.out) == (3, "")
+    assert "HEALTH_CLI['NOTIFY'] names none" in found.err
+
+
+def test_a_test_opens_no_alert_and_needs_no_database(told: Shop, hook: Hook) -> None:
+    assert told.health("alerts", "test").code == 0
+    migrate(told)
+    assert run(told) == ""
+    assert hook.turns() == [[("test", "alerts")]]
+
+
+def test_what_all_were_told_is_forgotten_by_the_run_after_one_that_was_killed(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    run(told, *BAD)
+    path = next((told.state / "record").glob("shop.settings-*")) / "state.json"
+    state = json.loads(path.read_text())
+    known = state["heard"]["host.load"]
+    opened = rows(told, "HealthRun", "state")[0][0]["notices"]
+    path.write_text(json.dumps({**state, "notices": [{**row, "told": list(known)} for row in opened]}))
+    run(told, *BAD)
+    assert (json.loads(path.read_text())["notices"], len(hook.got)) == ([], 1)

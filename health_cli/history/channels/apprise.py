@@ -37,8 +37,8 @@ def send(notice: Notice, channel: Mapping[str, Any], *, timeout: float) -> None:
 def _type(notice: Notice) -> str:
     """Return the library's word for a notice: it chooses the colour or the sign."""
     worst = worst_first(notice.turns)[0]
-    if worst.what == "resolved":
-        return "success"
+    if worst.what in {"resolved", "test"}:
+        return "success" if worst.what == "resolved" else "info"
     return "failure" if worst.severity == "critical" else "warning"
 
 

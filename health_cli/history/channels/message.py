@@ -13,7 +13,7 @@ MAX_SUBJECT = 160  # characters; a summary can be as long as a line of a log
 
 
 class Turn(NamedTuple):
-    """What happened to one alert: it was opened, escalated or resolved, or it began flapping.
+    """What happened to one alert: it was opened, escalated or resolved, or it began flapping; or nothing did: a test.
 
     `severity` is warning or critical, the worst that the alert has been; `status` is the check's own word. The alert
     opened at `since`; `at` is when it turned (both in seconds since the epoch). `why` says how a resolved one ended.
@@ -108,8 +108,8 @@ def _headline(turn: Turn) -> str:
     if turn.what == "resolved":
         ending = "" if turn.why in {"", "recovered"} else f" ({turn.why})"
         return f"RESOLVED: {turn.check} on {turn.host} after {lasted(turn.at - turn.since)}{ending}"
-    if turn.what == "flapping":
-        return f"FLAPPING: {turn.check} on {turn.host}"
+    if turn.what in {"flapping", "test"}:
+        return f"{turn.what.upper()}: {turn.check} on {turn.host}"
     word = turn.status if turn.status == "unknown" else turn.severity
     return f"{word.upper()}: {turn.check} {turn.summary} on {turn.host}"
 
@@ -129,6 +129,8 @@ def _times(turn: Turn) -> str:
             return f"Worse since {_clock(turn.at)}, abnormal since {_clock(turn.since)}."
         case "flapping":
             return f"It comes and goes since {_clock(turn.since)}: you hear of it again when it has settled."
+        case "test":
+            return f"Sent at {_clock(turn.at)}."
         case _:
             return f"Since {_clock(turn.since)}."
 

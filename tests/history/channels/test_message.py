@@ -28,6 +28,7 @@ WARNING = turn(check="host.disk:/var", severity="warning", status="warning", sum
         ((WARNING,), "WARNING: host.disk:/var 91 % used on web1"),
         ((turn(severity="warning", status="unknown"),), "UNKNOWN: database:default refused on web1"),
         ((turn("flapping"),), "FLAPPING: database:default on web1"),
+        ((turn("test", check="alerts", severity="warning"),), "TEST: alerts on web1"),
         ((over(720),), "RESOLVED: database:default on web1 after 12 min"),
         ((over(90, why="no longer configured"),),
          "RESOLVED: database:default on web1 after 1 min (no longer configured)"),
