@@ -44,7 +44,8 @@ def command(context: click.Context, /, **values: Any) -> int | None:
         handling = import_module("health_cli.history.handling")
         rows = handling.listed(record.alias, host=values["host"], past=values["past"], most=MOST)
         silences = handling.silences(record.alias)
-    shown = [_row(row) for row in rows]
+        _refuse_unknown_host(handling, record, values["host"] if not rows else "")
+    shown = [handling.as_json(row) for row in rows]
     if values["format_name"] == "json":
         text = json.dumps({"schema": "health-cli-alerts/1", "alerts": shown, "silences": silences}, indent=2) + "\n"
     else:
@@ -52,13 +53,15 @@ def command(context: click.Context, /, **values: Any) -> int | None:
         text = "".join(_lines(row, width) for row in shown) or "No open alerts.\n"
         text += "".join(_silence_line(row) for row in silences)
     write(context.obj.out, text)
+    if len(rows) == MOST:
+        write(context.obj.err, f"health: these are the first {MOST}; the admin has all of them\n")
     return 0
 
 
 @command.command("silence")
-@click.argument("pattern", type=Plain(190), metavar="NAME")
+@click.argument("pattern", type=Plain(190, least=1), metavar="NAME")
 @click.option("--for", "seconds", type=Duration(bare=False), required=True, help="For how long: 30m, 2h, 7d.")
-@click.option("--why", type=Plain(), required=True, metavar="TEXT", help="The reason, for whoever wonders.")
+@click.option("--why", type=Plain(least=1), required=True, metavar="TEXT", help="The reason, for whoever wonders.")
 @click.option("--host", type=Plain(190), metavar="NAME", default="", help="On this host alone.")
 @click.option("--by", type=Plain(150), metavar="WHO", help="Who wants that.  [this user]")
 @project_options
@@ -69,6 +72,7 @@ def silence(context: click.Context, /, **values: Any) -> int:
     with opened(_project(context, values)) as record:
         handling = import_module("health_cli.history.handling")
         known = handling.known(record.alias)
+        hosts = handling.hosts(record.alias) if values["host"] else []
         until = time.time() + values["seconds"]
         handling.silence(
             record.alias,
@@ -80,7 +84,10 @@ def silence(context: click.Context, /, **values: Any) -> int:
         )
         _take_over(record, "take_silences")
     write(context.obj.err, _doubt(values["pattern"], known))
-    write(context.obj.out, f"Silenced until {iso_utc(until)}: {values['pattern']}.\n")
+    where = f" on {values['host']}" if values["host"] else ""
+    if hosts and values["host"] not in hosts:
+        write(context.obj.err, f"health: nothing has been recorded{where}{nearest(values['host'], hosts)}\n")
+    write(context.obj.out, f"Silenced until {iso_utc(until)}: {values['pattern']}{where}.\n")
     return 0
 
 
@@ -117,12 +124,12 @@ def test(context: click.Context, /, **values: Any) -> int:
     channels, telling = (import_module(f"health_cli.history.{name}") for name in ("channels", "telling"))
     names = {"host": record.host, "project": record.place.project, "by": _who(values)}
     code = 0
-    for channel in record.setting.NOTIFY:
+    for number, channel in enumerate(record.setting.NOTIFY):
         outcome = attempt(partial(telling.tell_a_test, channel, **names, timeout=FOR_A_TEST))
         if isinstance(outcome, Crash):
-            line, code = f"Not told: {outcome.text}", 3
+            line, code = f"Not told: NOTIFY[{number}], {outcome.text}", 3
         else:
-            line = f"Told: {channels.label(channel).partition('#')[0]}."
+            line = f"Told: NOTIFY[{number}], {channels.label(channel).partition('#')[0]}{channels.doubt(channel)}."
         write(context.obj.out, f"{line}\n")
     return code
 
@@ -163,6 +170,14 @@ acknowledge = numbered(
 )
 
 
+def _refuse_unknown_host(handling: Any, record: Any, host: str) -> None:
+    """Say which hosts there are, where one is asked for that has never recorded."""
+    hosts = handling.hosts(record.alias) if host else [host]
+    if host not in hosts:
+        there = ", ".join(hosts[:SHOWN]) or "none"
+        raise click.ClickException(f"Nothing has been recorded of the host '{host}'. Recorded are: {there}.")
+
+
 def _doubt(pattern: str, known: Sequence[str]) -> str:
     """Return a line on a pattern that no recorded check has: it may be mistyped, or the check may be to come."""
     if not known or any(matches(name, pattern) for name in known):
@@ -187,42 +202,24 @@ def _who(values: dict[str, Any]) -> str:
     return str(values["by"] or ("somebody" if isinstance(name, Crash) else name))
 
 
-def _row(alert: Any) -> dict[str, Any]:
-    """Return an alert for machines."""
-    seconds_of = import_module("health_cli.history.database").seconds_of
-    times = {name: getattr(alert, name) for name in ("created_at", "seen_at", "resolved_at", "acknowledged_at")}
-    return {
-        "id": alert.id,
-        "check": alert.alert_type,
-        "host": alert.host,
-        "severity": alert.severity,
-        "flapping": alert.flapping,
-        "message": clean(alert.message),
-        "hint": clean(alert.hint),
-        "count": alert.count,
-        **{name: iso_utc(seconds_of(value)) if value else None for name, value in times.items()},
-        "lasted": round(seconds_of(alert.resolved_at or alert.seen_at) - seconds_of(alert.created_at), 3),
-        "resolution": alert.resolution or None,
-        "acknowledged_by": alert.by or None,
-        "why": alert.why or None,
-    }
-
-
 def _lines(row: dict[str, Any], width: int) -> str:
     """Write an alert for people: what and how long first, what to do below, in lines of that many columns."""
     state = "ended" if row["resolved_at"] else "flaps" if row["flapping"] else "open"
     runs = f"{row['count']} run{'s' * (row['count'] != 1)}"
     head = f"{row['id']:>5}  {row['severity']:<8}  {row['check']} on {row['host']}: {state}, {runs}"
     since = f"since {row['created_at']}" if not row["resolved_at"] else f"for {humanize(row['lasted'], 's')}"
-    lines = [f"{head}, {since}", row["message"], f"-> {row['hint']}" if row["hint"] else ""]
-    lines.append(f"seen by {row['acknowledged_by']} {row['why'] or ''}".rstrip() if row["acknowledged_by"] else "")
+    last = f", last bad at {row['seen_at']}" if state == "flaps" else ""
+    lines = [f"{head}, {since}{last}", row["message"], f"-> {row['hint']}" if row["hint"] else ""]
+    seen, why = row["acknowledged_by"], f": {row['why']}" if row["why"] else ""
+    lines.append(f"seen by {seen}{why}" if seen else "")
     lines.append(f"{row['resolved_at']} {row['resolution'] or ''}" if row["resolved_at"] else "")
     first, *others = [line for line in lines if line]
-    return "\n".join([first, *(text for line in others for text in _wrapped(line, width))]) + "\n"
+    rest = [text for line in others for text in _wrapped(line, width, INDENT)]
+    return "\n".join([*_wrapped(first, width, ""), *rest]) + "\n"
 
 
-def _wrapped(line: str, width: int) -> Sequence[str]:
-    return wrap(line, max(40, width), initial_indent=INDENT, subsequent_indent=INDENT, break_long_words=False)
+def _wrapped(line: str, width: int, indent: str) -> Sequence[str]:
+    return wrap(line, max(40, width), initial_indent=indent, subsequent_indent=INDENT, break_long_words=False)
 
 
 def _silence_line(row: dict[str, Any]) -> str:

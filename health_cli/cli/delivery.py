@@ -38,6 +38,7 @@ def deliver(
     output = values["output"]
     style = style_of(around, values, to_file=bool(output))
     text = formatter(report, style)
+    around.printed = len(text.encode(errors="replace"))
     try:
         if output:
             write_file(output, text)

@@ -15,23 +15,24 @@ from health_cli.cli.failure import plain
 from health_cli.cli.moments import Moment, seconds_since_epoch
 from health_cli.cli.options import Plain, django_options, project_options
 from health_cli.cli.output import is_terminal, terminal_width, write, write_file
+from health_cli.cli.record import found
 from health_cli.cli.surroundings import Surroundings
 from health_cli.config.source import environment_secrets
 from health_cli.core.errors import ConfigError
 from health_cli.core.names import matches, nearest
 from health_cli.core.threshold import Threshold
-from health_cli.core.units import humanize
-from health_cli.history.opening import open_record
-from health_cli.history.place import Place, Project
-from health_cli.history.trends import Change, Trends, sentence, trends
+from health_cli.history.trend_words import as_json, said
+from health_cli.history.trends import Trends, trends
 
 SHOWN = 20  # names in a message
+DURATION = "duration"  # the metric that each check has
+DAY = 86_400.0
 PATIENCE = 3_600.0  # seconds that a reader may take, all in all: a pager is one
 
 
 @click.command("history")
 @click.argument("metric", type=Plain())
-@click.option("--since", type=Moment(), default="24h", metavar="TIME", help="From when: 30m, 7d, 2026-11-23.  [24h]")
+@click.option("--since", type=Moment(), metavar="TIME", help="From when: 30m, 7d, 2026-11-23.  [a day before --until]")
 @click.option("--until", type=Moment(), metavar="TIME", help="Up to when.  [default: now]")
 @click.option("--host", type=Plain(), metavar="NAME", help="Whose numbers.  [default: this host's]")
 @click.option(
@@ -82,8 +83,7 @@ def _deliver(around: Surroundings, output: str | None, texts: Iterable[str]) -> 
 
 def pieces(around: Surroundings, values: dict[str, Any]) -> Iterator[str]:
     """Yield the output; ConfigError where the record has no such metric, or can't be read."""
-    project = Project(values["settings"], values["chdir"], values["pythonpath"])
-    record = open_record(project, Place.of(project, os.environ))
+    record = found(values)
     since, until = _between(values)
     reading = import_module("health_cli.history.reading")
     with reading.asked(record):
@@ -94,14 +94,14 @@ def pieces(around: Surroundings, values: dict[str, Any]) -> Iterator[str]:
             yield from _table(reader, series, (since, until), told, _look(around, values))
             return
         unit = reader.latest(series).unit
-        head = Head(series, unit, since, until, _as_json(told))
+        head = Head(series, unit, since, until, as_json(told))
         yield from EXPORTS[values["format_name"]](head, reader.rows(series, since, until))
 
 
 def _between(values: dict[str, Any]) -> tuple[float, float]:
     """Return the moments; the project's time zone is known by now."""
-    since = seconds_since_epoch(values["since"])
     until = seconds_since_epoch(values["until"]) if values["until"] else time.time()
+    since = seconds_since_epoch(values["since"]) if values["since"] else until - DAY
     if since >= until:
         raise click.UsageError(f"--since {values['since']} is not before --until {values['until'] or 'now'}.")
     return since, until
@@ -111,9 +111,9 @@ def _series(reader: Any, values: dict[str, Any], here: str) -> Any:
     """Return the series that is meant; ConfigError names what there is instead."""
     name = values["metric"]
     host = values["host"] or here
-    found = reader.find(host, name)
-    if found:
-        return found
+    series = reader.find(host, name)
+    if series:
+        return series
     hosts = reader.hosts()
     if not hosts:
         raise ConfigError("Nothing has been recorded yet.", hint="Record a run: health run --record")
@@ -121,12 +121,13 @@ def _series(reader: Any, values: dict[str, Any], here: str) -> Any:
         shown = ", ".join(hosts[:SHOWN])
         raise ConfigError(f"Nothing has been recorded of the host '{host}'.", hint=f"Choose with --host: {shown}")
     host = host if host in hosts else hosts[0]
-    found = reader.find(host, name)
-    if found:
-        return found
+    series = reader.find(host, name)
+    if series:
+        return series
     names = reader.names(host)
     check, _, metric = name.rpartition("/")
-    meant = [n for n in names if n.rpartition("/")[2] == metric and matches(n.rpartition("/")[0], check)]
+    wanted = ((name, DURATION), (check, metric))
+    meant = [n for n in names if any(n.rpartition("/")[2] == m and matches(n.rpartition("/")[0], c) for c, m in wanted)]
     if len(meant) == 1:
         return reader.find(host, meant[0])
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
@@ -169,13 +170,23 @@ def _table(reader: Any, series: Any, between: tuple[float, float], told: Trends,
         columns.add(row)
     yield f"{series.name} on {series.host}\n{_local(since)} to {_local(until)} {time.strftime('%Z')}\n\n"
     if not columns.count:
-        missing = f" {columns.missing} times it could not be measured." if columns.missing else ""
-        yield f"No values in this time.{missing} The newest row is of {_local(latest.seconds)}: try --since.\n"
+        yield f"No values in this time.{_why_none(columns, latest, between)}\n"
         return
     limits = _thresholds(latest.extra)
     if isfinite(columns.high - columns.low):
         yield "\n".join([*plot.draw(columns, latest.unit, limits, look), ""]) + "\n"
-    yield "\n".join([*plot.legend(columns, latest.unit, limits), *_said(told, latest.unit)]) + "\n"
+    yield "\n".join([*plot.legend(columns, latest.unit, limits), *said(told, latest.unit)]) + "\n"
+
+
+def _why_none(columns: Any, latest: Any, between: tuple[float, float]) -> str:
+    """Say why there is nothing to show: it could not be measured, or was at another time."""
+    since, until = between
+    missing = f" {columns.missing} times it could not be measured" if columns.missing else ""
+    reason = f": {latest.extra['reason']}" if missing and latest.extra.get("reason") else ""
+    elsewhere = (
+        "" if since <= latest.seconds <= until else f" The newest row is of {_local(latest.seconds)}: try --since."
+    )
+    return f"{missing}{reason}{'.' if missing else ''}{elsewhere}"
 
 
 def _local(seconds: float) -> str:
@@ -186,26 +197,3 @@ def _thresholds(extra: dict[str, Any]) -> dict[str, Threshold]:
     """Return the thresholds of the newest run, by the letter that stands at their line."""
     texts = {"w": extra.get("warning"), "c": extra.get("critical")}
     return {letter: Threshold.parse(str(text)) for letter, text in texts.items() if text is not None}
-
-
-def _said(told: Trends, unit: str) -> Iterator[str]:
-    """Yield the lines on the trends: silent where nothing is known of a filling up."""
-    yield f"since yesterday  {_change(told.yesterday, unit)}"
-    yield f"since last week  {_change(told.last_week, unit)}"
-    if sentence(told.full):
-        yield sentence(told.full)
-
-
-def _change(change: Change, unit: str) -> str:
-    if change.absolute is None or change.before is None:
-        return f"n/a ({change.reason})"
-    sign = "+" if change.absolute > 0 else "-" if change.absolute < 0 else ""
-    points = "points" if unit == "%" else unit
-    amount = humanize(abs(float(f"{change.absolute:.4g}")), points)
-    percent = f" ({change.percent:+.3g} %)" if change.percent and unit != "%" else ""
-    return f"{sign}{amount}{percent}"
-
-
-def _as_json(told: Trends) -> dict[str, Any]:
-    """Return the trends as JSON has them; a reason is null where there is a number."""
-    return {name: {**part._asdict(), "reason": part.reason or None} for name, part in told._asdict().items()}

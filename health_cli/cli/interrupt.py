@@ -17,6 +17,7 @@ class Interrupt:
     def catch(self) -> None:
         """Take the signals from now on, where that is possible: in the main thread."""
         if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent that ignores it leaves us no child to wait for
             for number in ENDING:
                 if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
                     signal.signal(number, self._came)

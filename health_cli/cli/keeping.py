@@ -136,9 +136,12 @@ class Keeping:
             self._began = time.monotonic()
 
     def _say(self, line: str) -> None:
-        """Say it on standard error; for Nagios, which wants silence there, as a line of long output."""
+        """Say it on standard error; for Nagios, which wants silence there, a line of long output, if there is room."""
         if self._values["format_name"] == "nagios" and not self._values["output"]:
-            attempt(lambda: write(self._around.out, f"[RECORD] {line.replace('|', ' ')}\n"))
+            room = max(0, self._values["max_bytes"] - self._around.printed - 1)
+            text = f"[RECORD] {line.replace('|', ' ')}".encode()[:room].decode(errors="ignore")
+            self._around.printed += len(text.encode()) + 1
+            attempt(lambda: write(self._around.out, f"{text}\n" if text else ""))
         else:
             what = "" if line.startswith(("not ", "note: ")) else "not all was recorded: "
             attempt(lambda: write(self._around.err, f"health: {what}{line}\n"))

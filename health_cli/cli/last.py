@@ -57,6 +57,8 @@ def last_report(values: dict[str, Any]) -> Report:
 def find(values: dict[str, Any]) -> Last | Result:
     """Return the last run of the host that is asked for, or the verdict where there is none."""
     project = Project(values["settings"], values["chdir"], values["pythonpath"])
+    if project.chdir and not os.path.isdir(project.chdir):
+        raise click.ClickException(f"--chdir {project.chdir}: no such folder.")
     place = attempt(lambda: Place.of(project, os.environ))
     if isinstance(place, Crash):
         raise click.ClickException(place.text)
@@ -76,7 +78,8 @@ def find(values: dict[str, Any]) -> Last | Result:
     if isinstance(found.error, NothingYet):
         return missing(host)
     redactor = import_module("health_cli.core.redaction").Redactor
-    reason = redactor(getattr(found.error, "secrets", ())).text(found.text)
+    said = f"{found.text} {getattr(found.error, 'hint', '')}".rstrip()
+    reason = redactor(getattr(found.error, "secrets", ())).text(said)
     raise click.ClickException(
         f"There is no last run of {host} in {place.folder}, and the database was of no help: {reason}"
     )

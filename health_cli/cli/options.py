@@ -89,16 +89,23 @@ class Deadline(click.ParamType):  # type: ignore[type-arg]  # generic in click's
 
     name = "deadline"
 
+    def __init__(self, *, with_state: bool = True) -> None:
+        """Take SECONDS alone unless it is `with_state`."""
+        self._with_state = with_state
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, Status]:
         """Return the seconds and the state."""
         if isinstance(value, tuple):
             return value
         text, colon, word = str(value).partition(":")
         try:
-            seconds = float(text)
+            seconds = float(text if self._with_state else str(value))
             state = Status.parse(word) if colon else Status.UNKNOWN
         except ValueError:
-            self.fail(f"'{value}' is not SECONDS or SECONDS:STATE, such as 10 or 10:critical", param, ctx)
+            allowed = (
+                "SECONDS or SECONDS:STATE, such as 10 or 10:critical" if self._with_state else "a number of seconds"
+            )
+            self.fail(f"'{value}' is not {allowed}", param, ctx)
         if not 0 < seconds <= 86_400:
             self.fail(f"{text} seconds is out of range: above 0, at most 86400", param, ctx)
         if state not in {Status.WARNING, Status.UNKNOWN, Status.CRITICAL}:
@@ -111,15 +118,17 @@ class Plain(click.ParamType):  # type: ignore[type-arg]  # generic in click's st
 
     name = "text"
 
-    def __init__(self, most: int = 10_000) -> None:
-        """Take texts of at most that many characters."""
-        self._most = most
+    def __init__(self, most: int = 10_000, *, least: int = 0) -> None:
+        """Take texts of at least and at most that many characters, blanks around them aside."""
+        self._least, self._most = least, most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse what is none."""
         text = str(value)
         if not text.isprintable():
             self.fail(f"{text!a} has characters that can't be shown: give one line of UTF-8", param, ctx)
+        if len(text.strip()) < self._least:
+            self.fail("it is empty", param, ctx)
         if len(text) > self._most:
             self.fail(f"it has {len(text)} characters: at most {self._most} are kept", param, ctx)
         return text

@@ -16,7 +16,12 @@ MINUTES = 10
 
 @click.command("prune")
 @click.option(
-    "-t", "--timeout", type=Deadline(), metavar="SECONDS", help=f"Stop after that long.  [{MINUTES * 60}]", default=None
+    "-t",
+    "--timeout",
+    type=Deadline(with_state=False),
+    metavar="SECONDS",
+    help=f"Stop after that long.  [{MINUTES * 60}]",
+    default=None,
 )
 @project_options
 @django_options

@@ -25,6 +25,8 @@ def opened(values: Mapping[str, Any]) -> Iterator[Any]:
     try:
         with record.connected(ANSWER):
             yield record
+    except ConfigError as error:
+        raise plain(error) from None
     except DatabaseError as error:
         text = import_module("health_cli.history.loading").explain(error, record.alias)
         problem = ConfigError(f"{text[0].upper()}{text[1:]}")

@@ -28,6 +28,7 @@ class Surroundings:
         self.interrupt = Interrupt()
         self.trigger, self.forks = trigger, forks
         self.stdout, self.stderr = stdout, stderr
+        self.printed = 0  # bytes of the report
 
     @property
     def out(self) -> TextIO | None:

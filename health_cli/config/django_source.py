@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
+from health_cli.config.setting import HealthSetting, validate
 from health_cli.config.source import Source
 from health_cli.core.redaction import collect_secrets
 
@@ -28,3 +29,9 @@ def _value(key: str) -> Any:
     To complete them it would load its URLs, forms and templates, which takes as long as all the rest of a run.
     """
     return getattr(settings._wrapped if key in {"MEDIA_URL", "STATIC_URL"} else settings, key)
+
+
+def health_setting() -> HealthSetting:
+    """Return HEALTH_CLI alone, for who is in Django already; a bad key has its default: 'manage.py check' tells it."""
+    setting, _ = validate(getattr(settings, "HEALTH_CLI", {}))
+    return setting

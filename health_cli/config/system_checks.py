@@ -6,10 +6,12 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, Warning
 
+from health_cli.config.builtin import FAMILIES
 from health_cli.config.load import catalogue
 from health_cli.config.request import Request
 from health_cli.config.setting import validate
 from health_cli.config.source import locate
+from health_cli.config.verify import lost_alert_patterns
 from health_cli.core.errors import ConfigError
 
 
@@ -17,12 +19,17 @@ def check_setting(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong with the setting (errors), and what it lacks to be able to run (warnings).
 
     E001 to E004 come from the setting alone; E005 is what only shows once the checks are known, such as
-    a threshold for a metric that no check has; W001 is a driver that is not installed, W002 a module that
-    can't be imported.
+    a threshold for a metric that no check has, E006 an alias that DATABASES has not; W001 is a driver that is not
+    installed, W002 a module that can't be imported, W003 a pattern about alerts that means no check of this host.
     """
-    _, problems = validate(locate(None, None, None).setting)
+    source = locate(None, None, None)
+    setting, problems = validate(source.setting)
     if problems:
         return [Error(p.message, hint=p.hint or None, id=f"health_cli.{p.id}") for p in problems]
+    if setting.RECORD_DATABASE not in source.databases:
+        known = ", ".join(source.databases) or "none"
+        text = f"HEALTH_CLI['RECORD_DATABASE'] is {setting.RECORD_DATABASE!r}, and DATABASES has {known}."
+        return [Error(text, hint="Name one of these.", id="health_cli.E006")]
     try:
         return list(_what_is_missing())
     except ConfigError as error:
@@ -41,3 +48,6 @@ def _what_is_missing() -> Iterator[CheckMessage]:
                     hint=f"pip install 'health-cli[{requirement.extra}]'",
                     id="health_cli.W001",
                 )
+    if not found.results:
+        for line in lost_alert_patterns(found.setting, found.chosen, FAMILIES):
+            yield Warning(line, hint="'health list' shows every check.", id="health_cli.W003")

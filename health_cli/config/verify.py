@@ -1,11 +1,12 @@
 """Verify: what only shows once all checks are known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from health_cli.config.setting import HealthSetting
 from health_cli.core.check import Check
 from health_cli.core.errors import ConfigError
 from health_cli.core.names import matches, nearest
+from health_cli.core.result import SETUP
 from health_cli.formatters.nagios import label
 
 
@@ -14,17 +15,29 @@ def refuse_lost_patterns(setting: HealthSetting, checks: Sequence[Check], famili
 
     An instance that this host happens not to have is no error where its family is known.
     """
-    known = sorted({*(check.name for check in checks), *families})
     keyed = {"TIMEOUTS": setting.TIMEOUTS, "OPTIONS": setting.OPTIONS, "SKIP": setting.SKIP}
-    problems = [
-        f"HEALTH_CLI['{key}']: no check matches '{pattern}'{nearest(pattern, known)}."
-        for key, patterns in keyed.items()
-        for pattern in patterns
-        if not any(matches(check.name, pattern) for check in checks)
-        and not any(matches(family, pattern.partition(":")[0]) for family in families)
-    ]
-    if problems:
+    if problems := list(_lost(keyed, checks, families)):
         raise ConfigError.of(problems, hint="'health list' shows every check.")
+
+
+def lost_alert_patterns(setting: HealthSetting, checks: Sequence[Check], families: Sequence[str]) -> list[str]:
+    """Return a line on each pattern about alerts that means no check: nobody would miss what it is for.
+
+    No run is refused for that: of an alert that is not told there is still the exit code.
+    """
+    keyed: dict[str, Iterable[str]] = {"ALERT_AFTER": setting.ALERT_AFTER, "RESOLVE_AFTER": setting.RESOLVE_AFTER}
+    keyed |= {f"NOTIFY'][{n}]['checks": channel.get("checks", ()) for n, channel in enumerate(setting.NOTIFY)}
+    return list(_lost(keyed, checks, families))
+
+
+def _lost(keyed: Mapping[str, Iterable[str]], checks: Sequence[Check], families: Sequence[str]) -> Iterator[str]:
+    """Yield a line on each pattern that means neither a check nor a family."""
+    known = sorted({*(check.name for check in checks), *families})
+    for key, patterns in keyed.items():
+        for pattern in patterns:
+            means_check = any(matches(name, pattern) for name in (*(check.name for check in checks), SETUP))
+            if not means_check and not any(matches(family, pattern.partition(":")[0]) for family in families):
+                yield f"HEALTH_CLI['{key}']: no check matches '{pattern}'{nearest(pattern, known)}."
 
 
 def refuse_lost_needs(checks: Sequence[Check], families: Sequence[str]) -> None:

@@ -149,7 +149,9 @@ def complete(result: Result) -> Result:
 
 
 def explain_hint(name: str) -> str:
-    """The hint where nobody has a better one."""
+    """The hint where nobody has a better one; what tells of a run as a whole has no page."""
+    if name.startswith("health."):
+        return "Correct that, and run it again."
     return f"'health explain {name}' tells what is measured and why."
 
 

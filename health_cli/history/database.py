@@ -12,14 +12,16 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from health_cli.core.errors import ConfigError
-from health_cli.history.answering import limited
+from health_cli.history.answering import limited, words
 
 CONNECT, ANSWER = 2.0, 3.0  # seconds that the server may take, at the most
+EXTRAS = {"mysql": "mysql", "postgresql": "postgres", "postgis": "postgres"}  # part of an engine's name -> its driver's
 
 
 def load_models() -> None:
@@ -32,12 +34,12 @@ def load_models() -> None:
 def bounded(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
     """Put a connection with limits in the place of this thread's own, and close it afterwards.
 
-    ConfigError where there is no such alias.
+    ConfigError where there is no such alias, or no driver for it.
     """
     if alias not in connections.settings:
         known = ", ".join(connections.settings)
         raise ConfigError(f"RECORD_DATABASE is {alias!r}: DATABASES has {known}.", hint="Name one of them.")
-    own = connections[alias]
+    own = _own(alias)
     connection = own.copy()
     connect, answer = min(CONNECT, seconds), min(ANSWER, seconds)
     _limit(connection, connect, answer)
@@ -50,14 +52,25 @@ def bounded(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
             connections[alias] = own
 
 
+def _own(alias: str) -> BaseDatabaseWrapper:
+    """Return this thread's connection; ConfigError where its driver is not installed."""
+    try:
+        return connections[alias]
+    except ImproperlyConfigured as error:
+        engine = str(connections.settings[alias].get("ENGINE"))
+        extra = next((name for word, name in EXTRAS.items() if word in engine), "")
+        hint = f"Install it: pip install 'health-cli[{extra}]'" if extra else "Is its driver installed?"
+        raise ConfigError(f"The database '{alias}' can't be used: {words(error)}", hint=hint) from error
+
+
 def _limit(connection: BaseDatabaseWrapper, connect: float, answer: float) -> None:
     """Set the limits that the driver knows, in whole seconds where it takes no others."""
     conf: dict[str, Any] = connection.settings_dict
-    conf["CONN_MAX_AGE"] = 0
+    conf["CONN_MAX_AGE"], conf["AUTOCOMMIT"] = 0, True  # without autocommit Django's atomic() commits nothing
     options = conf["OPTIONS"] = dict(conf.get("OPTIONS") or {})
     match connection.vendor:
         case "mysql":
-            options |= {"connect_timeout": math.ceil(connect)}
+            options |= {"connect_timeout": math.ceil(connect), "charset": "utf8mb4"}
             options |= {"read_timeout": math.ceil(answer), "write_timeout": math.ceil(answer)}
         case "postgresql":
             options.pop("pool", None)

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from health_cli.core.assembly import iso_utc
+from health_cli.core.assembly import clean, iso_utc
 from health_cli.history.database import moment, seconds_of
 from health_cli.models import HealthRun, Silence, SystemAlert
 
@@ -49,6 +49,26 @@ def listed(alias: str, *, host: str, past: bool, most: int) -> Sequence[Any]:
     return list((alerts if past else alerts.filter(resolved=False))[:most])
 
 
+def as_json(alert: SystemAlert) -> dict[str, Any]:
+    """Return an alert for machines."""
+    times = {name: getattr(alert, name) for name in ("created_at", "seen_at", "resolved_at", "acknowledged_at")}
+    return {
+        "id": alert.pk,
+        "check": alert.alert_type,
+        "host": alert.host,
+        "severity": alert.severity,
+        "flapping": alert.flapping,
+        "message": clean(alert.message),
+        "hint": clean(alert.hint),
+        "count": alert.count,
+        **{name: iso_utc(seconds_of(value)) if value else None for name, value in times.items()},
+        "lasted": round(seconds_of(alert.resolved_at or alert.seen_at) - seconds_of(alert.created_at), 3),
+        "resolution": clean(alert.resolution) or None,
+        "acknowledged_by": clean(alert.by) or None,
+        "why": clean(alert.why) or None,
+    }
+
+
 def numbered(alias: str, numbers: Sequence[int]) -> QuerySet[SystemAlert]:
     """Return the alerts of these numbers."""
     return SystemAlert.objects.using(alias).filter(id__in=numbers)
@@ -59,6 +79,15 @@ def known(alias: str) -> list[str]:
     reports = HealthRun.objects.using(alias).order_by("-id").values_list("report", flat=True)[:RECENT]
     opened = SystemAlert.objects.using(alias).filter(resolved=False).values_list("alert_type", flat=True)
     return sorted({check["name"] for report in reports for check in report["checks"]} | set(opened))
+
+
+def hosts(alias: str) -> list[str]:
+    """Return the hosts that have recorded runs which are kept."""
+    found: list[str] = []
+    runs = HealthRun.objects.using(alias).order_by("host").values_list("host", flat=True)
+    while (host := runs.filter(host__gt=found[-1] if found else "").first()) is not None:
+        found.append(host)  # a query each: a DISTINCT would read the whole index
+    return found
 
 
 def silences(alias: str) -> list[dict[str, Any]]:

@@ -175,7 +175,7 @@ def _stale(report: Report, age: float, names: set[str], verdict: Result) -> Repo
 
 
 def _too_old(old: Mapping[str, float], of: int, limit: float) -> Result:
-    age = max(old.values())
+    age = min(old.values()) if len(old) == of else max(old.values())
     if len(old) == of:
         what = f"The last recorded run began {humanize(age, 's')} ago"
         hint = "Does the cron job, timer or beat entry still run 'health run --record'? Its mail or journal tells."
@@ -205,7 +205,9 @@ def missing(host: str, hosts: Sequence[str] = ()) -> Result:
     return _unknown(
         "no recorded run",
         f"There is no recorded run of {host}.{others}",
-        "Record one with 'health run --record', as the same user and for the same project.",
+        "Record one there with 'health run --record', as the same user and for the same project."
+        if not hosts
+        else "Choose one of these with --host, or record one there with 'health run --record'.",
     )
 
 

@@ -1,6 +1,7 @@
 """Loading: runs out of the spool into the database, each exactly once by its uuid, oldest first."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ from health_cli.history import state as states
 from health_cli.history.alerts import Alert, Memory
 from health_cli.history.answering import NoAnswer, words
 from health_cli.history.child import Say
-from health_cli.history.database import lacking, moment
+from health_cli.history.database import lacking, moment, seconds_of
 from health_cli.history.place import Place
 from health_cli.history.spool import SpooledRun
-from health_cli.models import CHECK, HOST, METRIC, PROJECT, HealthMetric, HealthRun, SystemAlert
+from health_cli.models import CHECK, HOST, METRIC, PROJECT, HealthMetric, HealthRun, Silence, SystemAlert
 
 UPDATED = ["message", "hint", "severity", "flapping", "seen_at", "count"]
 ENDED = ["resolved", "resolved_at", "resolution", "open_key"]
@@ -30,8 +31,8 @@ def load_all(place: Place, alias: str, until: float, say: Say) -> None:
     """Load what waits in the spool until a moment of the monotonic clock.
 
     A file that is damaged, or that no database can take, is moved aside and named. One that a database refuses which
-    goes on answering stays, is named, and keeps no other waiting. DatabaseError where the database can't be reached:
-    what was not loaded stays.
+    takes others stays, is named, and keeps no other waiting. DatabaseError where the database can't be reached, or
+    takes nothing at all: what was not loaded stays.
     """
     for path, run in spool.taken(place, until):
         if isinstance(run, str):
@@ -40,7 +41,7 @@ def load_all(place: Place, alias: str, until: float, say: Say) -> None:
         try:
             problem = _load_or_tell(run, alias)
         except OperationalError as error:
-            if isinstance(error, NoAnswer) or not _answers(alias):
+            if isinstance(error, NoAnswer) or not _takes(alias):
                 raise
             say(f"{explain(error, alias)}: {path}")
             continue
@@ -71,13 +72,14 @@ def _load_or_tell(run: SpooledRun, alias: str) -> str:
     return f"it can't be loaded ({outcome.name}: {outcome.text})"
 
 
-def _answers(alias: str) -> bool:
-    """Tell whether the database goes on answering after it has refused something: a lock, or a packet too large."""
-    connection = connections[alias]
+def _takes(alias: str) -> bool:
+    """Tell whether the database takes anything after it has refused something: by a row that is taken back."""
+    now = moment(time.time())
     try:
-        connection.close()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        connections[alias].close()
+        with transaction.atomic(using=alias):
+            Silence(pattern="health", until=now, why="", by="", created_at=now).save(using=alias, force_insert=True)
+            transaction.set_rollback(True, using=alias)
     except DatabaseError:
         return False
     return True
@@ -146,7 +148,7 @@ def _metrics(run: HealthRun, checks: list[Mapping[str, Any]], text: Text) -> Ite
         took = {"name": "duration", "value": check["duration"], "unit": "s", "status": check["status"]}
         for metric in (took, *check["metrics"]):
             yield HealthMetric(
-                run=run,
+                run_id=run.pk,  # by its number: a router that knows other databases would forbid the relation
                 host=run.host,
                 check_name=fitting(check["name"], CHECK),
                 metric_name=fitting(metric["name"], METRIC),
@@ -177,7 +179,7 @@ def _reconcile(run: SpooledRun, row: HealthRun, alias: str, text: Text) -> None:
     looked_at = {check["name"] for check in run.report["checks"] if not check["blocked_by"]}
     lost = [name for name in looked_at & memories.keys() - set(run.opened) if fitting(name, CHECK) not in there]
     absent = {name: memories[name].alert for name in lost}
-    opened = {*run.opened, *absent} - ended_by_hand(absent, row.host, alias)
+    opened = {*run.opened, *absent} - ended_by_hand(absent, row.host, alias).keys()
     changed = [
         _alert(name, memory.alert, row, text)
         for name, memory in memories.items()
@@ -207,15 +209,23 @@ def _leave(run: SpooledRun, row: HealthRun, alias: str) -> None:
     )
 
 
-def ended_by_hand(alerts: Mapping[str, Alert | None], host: str, alias: str) -> set[str]:
-    """Return those checks whose alert is in the record, and over there."""
-    known = {fitting(name, CHECK): (name, moment(alert.since)) for name, alert in alerts.items() if alert}
+def ended_by_hand(alerts: Mapping[str, Alert | None], host: str, alias: str) -> dict[str, str]:
+    """Return those checks whose alert is in the record, and over there, each with how it ended.
+
+    It ended after the alert began that is remembered. Where what was remembered got lost, that is a later one than the
+    record's, which goes on.
+    """
+    known = {fitting(name, CHECK): (name, alert.since) for name, alert in alerts.items() if alert}
     if not known:
-        return set()
+        return {}
     rows = SystemAlert.objects.using(alias).filter(host=host, resolved=True, alert_type__in=list(known)[:MOST])
-    over = rows.filter(created_at__in=list({since for _, since in known.values()})[:MOST])
-    ended = set(over.values_list("alert_type", "created_at"))
-    return {name for kept, (name, since) in known.items() if (kept, since) in ended}
+    earliest = moment(min(since for _, since in known.values()))
+    over = rows.filter(resolved_at__gte=earliest).order_by("resolved_at")
+    return {
+        known[kept][0]: why
+        for kept, at, why in over.values_list("alert_type", "resolved_at", "resolution")
+        if seconds_of(at) >= known[kept][1]
+    }
 
 
 def _changes(alert: SystemAlert | None, memory: Memory) -> bool:

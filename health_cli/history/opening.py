@@ -100,9 +100,13 @@ def _version(connection: Any) -> int:
 
 
 def _migrate(connection: Any, version: int) -> None:
+    """Make the tables, all in one transaction: Django itself writes down what it did in another one."""
     from django.core.management import call_command
+    from django.db import transaction
 
-    call_command("migrate", "health_cli", database="default", verbosity=0, skip_checks=True)
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute(f"PRAGMA user_version = {version}")
+    with connection.constraint_checks_disabled(), transaction.atomic(using="default"):
+        call_command("migrate", "health_cli", database="default", verbosity=0, skip_checks=True)
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA user_version = {version}")

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
@@ -76,7 +75,7 @@ def asked(record: Record) -> Iterator[None]:
                 yield
             except Error as error:
                 raise _explained(record, error, connection) from error
-    except (Error, ImproperlyConfigured) as error:
+    except Error as error:
         raise _explained(record, error, None) from error
 
 

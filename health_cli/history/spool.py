@@ -26,10 +26,10 @@ class SpooledRun(NamedTuple):
     """A run on its way into the record.
 
     `serial` is its number on this host, `at` when it began, in seconds since the epoch. `complete` tells that all
-    checks there are were to run. `state` has what alerting remembers after it, and what it has to tell; `opened` are
-    the checks whose alerts it opened, and `ended` says why each alert that it ended did, by the name of its check.
-    `renamed` is the name under which this host recorded before, where it has another now. `project` is the name of
-    the state folder.
+    checks there are were to run. `state` has what alerting remembers after it, what it has to tell, and who knew of
+    which alerts before; `opened` are the checks whose alerts it opened, and `ended` says why each alert that it ended
+    did, by the name of its check. `renamed` is the name under which this host recorded before, where it has another
+    now. `project` is the name of the state folder.
     """
 
     serial: int
@@ -96,6 +96,8 @@ def taken(place: Place, until: float) -> Iterator[tuple[Path, SpooledRun | str]]
             yield path, SpooledRun.parse(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             continue
+        except OSError as error:
+            yield path, f"it can't be read ({error.strerror})"
         except ValueError as error:
             yield path, "it is no text" if isinstance(error, UnicodeDecodeError) else str(error)
 
@@ -138,6 +140,8 @@ def adopt(place: Place) -> None:
             SpooledRun.parse(path.read_text(encoding="utf-8"))
         except ValueError:
             path.unlink(missing_ok=True)
+        except OSError:  # nobody can tell what it is: whoever looks into the folder finds it
+            continue
         else:
             os.replace(path, path.with_name(path.name[1:].removesuffix(".tmp")))
 
@@ -152,8 +156,9 @@ def expire(place: Place, seconds: float) -> int:
         if path.lstat().st_mtime < oldest:
             path.unlink(missing_ok=True)
     for path in pending(place):
-        if path.stat().st_mtime >= oldest:
-            break
-        path.unlink(missing_ok=True)
-        count += 1
+        with contextlib.suppress(FileNotFoundError):  # it has just been loaded
+            if path.stat().st_mtime >= oldest:
+                break
+            path.unlink()
+            count += 1
     return count

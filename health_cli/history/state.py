@@ -67,7 +67,8 @@ def load(place: Place) -> State:
         return state
     notices = (*state.notices, *(notice for run in newer for notice in run.state["notices"]))
     last = newer[-1]
-    return replace(state, serial=last.serial, host=last.report["host"], checks=last.state["checks"], notices=notices)
+    known, heard = last.state["checks"], last.state.get("heard", state.heard)
+    return replace(state, serial=last.serial, host=last.report["host"], checks=known, notices=notices, heard=heard)
 
 
 def save(place: Place, state: State) -> None:

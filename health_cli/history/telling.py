@@ -27,7 +27,8 @@ from health_cli.history.state import State
 
 MOST = 50  # notices that wait; with more than that the oldest are given up
 Channel = Mapping[str, Any]
-Heard = dict[str, str]  # check -> severity: the alerts that a channel knows of
+FLAPPING = "flapping"
+Heard = dict[str, str]  # check -> severity, or that it flaps: the alerts that a channel knows of
 Told = Callable[[str, str, Heard], None]  # takes down a notice's id, a channel's label, and what that knows of now
 
 
@@ -76,7 +77,8 @@ def tell_a_test(channel: Channel, *, host: str, project: str, by: str, timeout: 
 
 def _waits(state: State, channel: Channel) -> bool:
     """Tell whether there may be something to tell a channel, or to forget of it."""
-    name, opened = label(channel), {c: m.alert.worst for c, m in state.memories.items() if m.alert}
+    name, alerts = label(channel), {check: memory.alert for check, memory in state.memories.items()}
+    opened = {check: FLAPPING if alert.flapping else alert.worst for check, alert in alerts.items() if alert}
     return opened != _heard(state, name) or any(name not in row["told"] for row in state.notices)
 
 
@@ -89,7 +91,7 @@ def _late(state: State, project: str) -> Notice:
     """Return all alerts that are open: what of them a channel does not know was silenced, or before its time."""
     host, now = state.host, time.time()
     alerts = [(check, memory.alert) for check, memory in sorted(state.memories.items()) if memory.alert]
-    turns = (turn_of("flapping" if a.flapping else "opened", check, a, host, now) for check, a in alerts)
+    turns = (turn_of(FLAPPING if a.flapping else "opened", check, a, host, now) for check, a in alerts)
     return Notice("", host, project, now, tuple(turns))
 
 
@@ -108,7 +110,8 @@ def _tell_safely(news: News, channel: Channel, say: Say, told: Told) -> None:
     outcome = attempt(lambda: _tell(news, channel, told))
     if isinstance(outcome, Crash):
         where = "" if isinstance(outcome.error, ChannelError) else f"{label(channel).partition('#')[0]}: "
-        say(f"not told, and tried again at the next recorded run: {where}{outcome.text}")
+        again = "tried again at the next recorded run" if news.late else "lost"
+        say(f"not told, and {again}: {where}{outcome.text}")
 
 
 def _tell(news: News, channel: Channel, told: Told) -> None:
@@ -136,15 +139,19 @@ def _tell(news: News, channel: Channel, told: Told) -> None:
 
 
 def _severities(turns: Sequence[Turn]) -> Heard:
-    return {turn.check: turn.severity for turn in turns if turn.what != "resolved"}
+    said = (
+        (turn.check, FLAPPING if turn.what == FLAPPING else turn.severity) for turn in turns if turn.what != "resolved"
+    )
+    return dict(said)
 
 
 def _unheard(turns: Sequence[Turn], heard: Heard) -> Iterator[Turn]:
-    """Yield what of the open alerts a channel does not know: that they are there, or that they grew worse."""
+    """Yield what of the open alerts a channel does not know: that they are there, flap or not, or grew worse."""
     for turn in turns:
-        if turn.check not in heard:
+        known = heard.get(turn.check)
+        if known is None or (turn.what == FLAPPING) != (known == FLAPPING):
             yield turn
-        elif turn.what == "opened" and heard[turn.check] != turn.severity == "critical":
+        elif turn.what == "opened" and known != turn.severity == "critical":
             yield turn._replace(what="escalated")
 
 

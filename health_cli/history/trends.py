@@ -192,8 +192,9 @@ def _interval(slopes: Sequence[float], count: int, alike: float) -> tuple[float,
     """Return Sen's interval of sorted slopes; it has no ends, so to say, where there are too few of them."""
     variance = count * (count - 1) * (2 * count + 5) / 18 * (1 + alike) / (1 - alike)
     half = Z * sqrt(variance)
-    low, high = floor((len(slopes) - half) / 2), floor((len(slopes) + half) / 2) + 1
-    if low < 0 or high >= len(slopes):
+    low = floor((len(slopes) - half) / 2) - 1  # Sen's rank M1 counts from 1, and M2 + 1 is as far from the other end
+    high = len(slopes) - 1 - low
+    if low < 0:
         return float("-inf"), float("inf")
     return slopes[low], slopes[high]
 

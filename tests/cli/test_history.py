@@ -198,6 +198,8 @@ def test_since_and_until_choose(project: Shop) -> None:
     assert count("--since", "2h") == 12
     assert count("--since", "3h", "--until", "2h") == 6
     assert count() == 144
+    day_before = time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(time.time() - 3 * DAY))
+    assert count("--until", day_before) == 144
     for words in (("--since", "1h", "--until", "2h"), ("--since", "soon"), ("--since", "9999999w"), ("--until", "1y")):
         run = project.health("history", DISK, *words)
         assert run.code == 3 and run.err.startswith("Error: ")
@@ -209,6 +211,12 @@ def test_a_check_alone_is_its_duration(project: Shop) -> None:
 
 def test_one_of_its_kind_needs_no_instance(project: Shop) -> None:
     assert project.health("history", DISK.replace(":/var", ""), "--since", "8d").out.startswith(DISK)
+    assert project.health("history", "database").out.startswith("database:default/duration on web1\n")
+
+
+def test_what_could_not_be_measured_says_why(shop: ShopFactory) -> None:
+    here = fill(migrate(shop()), batch("host.swap/used", [(time.time() - 60, None)], reason="no swap space"))
+    assert "1 times it could not be measured: no swap space." in here.health("history", "host.swap/used").out
 
 
 @pytest.mark.parametrize(

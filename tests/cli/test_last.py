@@ -164,7 +164,7 @@ def test_alerts_are_shown_silenced_and_resolved(recorded: Shop) -> None:
     assert (again.code, "'host.*' is not silenced." in again.err) == (3, True)
     seen = recorded.health("alerts", "acknowledge", "1", "--why", "a new disk comes", "--by", "ann")
     assert (seen.code, seen.out.startswith("Acknowledged: host.load on ")) == (0, True)
-    assert "seen by ann a new disk comes" in recorded.health("alerts").out
+    assert "seen by ann: a new disk comes" in recorded.health("alerts").out
     assert recorded.health("alerts", "resolve", "7").code == 3
     done = recorded.health("alerts", "resolve", "1", "--why", "known", "--by", "ann")
     assert (done.code, done.out) == (0, f"Resolved: host.load on {os.uname().nodename} (1).\n")
@@ -188,12 +188,26 @@ def test_silence_asks_for_how_long_and_why(recorded: Shop) -> None:
         (["silence", "h\udcff", "--why", "x", "--for", "5m"], "characters that can't be shown"),
         (["silence", "host", "--why", "x", "--for", "5m", "--by", "a" * 151], "it has 151 characters: at most 150"),
         (["resolve", "9" * 30], "not in the range"),
+        (["silence", "", "--why", "x", "--for", "5m"], "it is empty"),
+        (["silence", "host", "--why", " ", "--for", "5m"], "it is empty"),
+        (["--host", "web9"], "Nothing has been recorded of the host 'web9'. Recorded are: "),
     ],
 )
 def test_what_the_record_can_not_keep_is_refused(recorded: Shop, words: list[str], said: str) -> None:
     run = recorded.health("alerts", *words)
     assert run.code == 3
     assert said in run.err
+
+
+def test_a_silence_of_a_host_that_never_recorded_is_doubted(recorded: Shop) -> None:
+    run = recorded.health("alerts", "silence", "host.*", "--for", "2h", "--why", "x", "--host", "web9")
+    assert (run.code, run.out.endswith(": host.* on web9.\n")) == (0, True)
+    assert "nothing has been recorded on web9" in run.err
+
+
+def test_a_folder_that_is_not_there_is_said_so(recorded: Shop) -> None:
+    run = health("last", "--chdir", "/nowhere", env=recorded.env)
+    assert (run.code, run.out, run.err) == (3, "", "Error: --chdir /nowhere: no such folder.\n")
 
 
 def test_a_number_that_is_none_says_what_is_open_in_any_format(recorded: Shop) -> None:
@@ -204,7 +218,7 @@ def test_a_number_that_is_none_says_what_is_open_in_any_format(recorded: Shop) -
 def test_acknowledging_again_keeps_the_reason(recorded: Shop) -> None:
     recorded.health("alerts", "acknowledge", "1", "--why", "a new disk comes", "--by", "ann")
     recorded.health("alerts", "acknowledge", "1", "--by", "bob")
-    assert "seen by bob a new disk comes" in recorded.health("alerts").out
+    assert "seen by bob: a new disk comes" in recorded.health("alerts").out
 
 
 @pytest.mark.parametrize("words", [["alerts"], ["prune"]])

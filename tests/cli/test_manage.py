@@ -69,6 +69,16 @@ def test_call_command_returns_when_healthy_and_exits_when_not(project: Shop) -> 
     assert result["code"] == 1
 
 
+def test_call_command_knows_the_options_of_nested_commands(project: Shop) -> None:
+    result = call(
+        project,
+        "out = io.StringIO()\n"
+        "call_command('health', 'alerts', 'silence', 'host', why='x', by='ann', stdout=out, **{'for': '2m'})\n"
+        "print(json.dumps({'said': out.getvalue()}))",
+    )
+    assert result["said"].startswith("Silenced until 20")
+
+
 def test_call_command_refuses_what_it_does_not_know(project: Shop) -> None:
     result = call(
         project,
@@ -126,6 +136,42 @@ def test_system_checks_tell_what_a_run_would_refuse(shop: ShopFactory) -> None:
     assert same.code == 3 and "THRESHHOLDS" in same.checks["health.setup"]["message"]
     lost = shop(setting={"THRESHOLDS": {"host.memory/used": {"warning": "1"}}, "SKIP": ["hots.*"]}).manage("check")
     assert "(health_cli.E005)" in lost.err and "host.memory/used_percent" in lost.err
+    alias = shop(setting={"RECORD_DATABASE": "monitring"}).manage("check")
+    assert alias.code == 1
+    assert "(health_cli.E006) HEALTH_CLI['RECORD_DATABASE'] is 'monitring', and DATABASES has default." in alias.err
+
+
+def test_patterns_about_alerts_that_mean_nothing_are_warned_of_and_refuse_no_run(shop: ShopFactory) -> None:
+    hook = {"webhook": "https://hooks.example.org/", "checks": ["shop", "caks", "health.setup"]}
+    made = shop(setting={"ALERT_AFTER": {"host.lod": 3, "host.disk:/elsewhere": 2, "*": 1}, "NOTIFY": [hook]})
+    run = made.manage("check")
+    assert (run.code, run.err.count("(health_cli.W003)")) == (0, 2)
+    assert "HEALTH_CLI['ALERT_AFTER']: no check matches 'host.lod'; nearest: host.load" in run.err
+    assert "HEALTH_CLI['NOTIFY'][0]['checks']: no check matches 'caks'" in run.err
+    assert made.health("run", "host.memory").code == 0
+
+
+HIDE_PSYCOPG = """
+import sys
+class Hide:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("psycopg"): raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+sys.meta_path.insert(0, Hide())
+"""
+
+
+def test_a_record_whose_driver_is_missing_names_the_extra_and_is_no_crash(shop: ShopFactory, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(HIDE_PSYCOPG)
+    hidden = {"PYTHONPATH": str(tmp_path)}
+    sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3")}
+    record = {"ENGINE": "django.db.backends.postgresql", "NAME": "record"}
+    made = shop({"default": sqlite, "record": record}, setting={"RECORD_DATABASE": "record"})
+    extra = "pip install 'health-cli[postgres]'"
+    for words in (["alerts"], ["prune"], ["history", "host.load/load1"], ["last", "--host", "web9"]):
+        run = made.health(*words, env=hidden)
+        assert (run.code, extra in run.err, "crashed" in run.err) == (3, True, False), run.err
+    run = made.json("host.load", options=["--record"], env=hidden)
+    assert (extra in run.err, "(in " in run.err) == (True, False), run.err
 
 
 def test_a_missing_driver_is_a_warning_of_the_system_checks(project: Shop, tmp_path: Path) -> None:

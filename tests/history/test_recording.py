@@ -270,7 +270,7 @@ def test_a_database_that_fails_keeps_nobody_waiting_and_loses_nothing(tmp_path: 
         for run in bad:
             assert run.code == 2
             assert run.seconds < 6.3
-            assert "wait to be loaded" in run.err
+            assert "to be loaded by a later one" in run.err
         assert len(spool(place)) == 2
         server.thaw() if how == "freeze" else server.start()
         assert place.json("database", "host.load").err == ""

@@ -26,12 +26,13 @@ class Hook:
 
     def __init__(self) -> None:
         self.got: list[dict[str, Any]] = []
-        self.answer = 204
+        self.answer, self.asked = 204, 0
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                hook.asked += 1
                 if hook.answer < 300:
                     hook.got.append({**json.loads(body), "id": self.headers["webhook-id"]})
                 self.send_response(hook.answer)
@@ -100,6 +101,35 @@ def test_a_channel_that_fails_is_tried_again_and_told_once(told: Shop, hook: Hoo
     assert hook.turns() == [[("opened", "host.load")]]
 
 
+def test_the_end_by_hand_of_what_is_well_again_is_told_too(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    run(told, *BAD)
+    assert told.health("alerts", "resolve", "1").code == 0
+    assert [run(told), run(told)] == ["", ""]
+    assert hook.turns() == [[("opened", "host.load")], [("resolved", "host.load")]]
+
+
+def test_a_channel_that_fails_is_tried_once_a_run(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    hook.answer = 500
+    for number in range(1, 4):
+        run(told, *BAD)
+        assert hook.asked == number
+
+
+def test_flapping_that_began_in_silence_is_told_when_that_is_over(told: Shop, hook: Hook) -> None:
+    migrate(told)
+    for options in ((), (), (), BAD, (), BAD):
+        run(told, *options)
+    assert told.health("alerts", "silence", "host.load", "--for", "1h", "--why", "upgrade").code == 0
+    run(told)
+    assert [turn[0] for turns in hook.turns() for turn in turns] == ["opened", "resolved", "opened"]
+    assert told.health("alerts", "unsilence", "host.load").code == 0
+    run(told, *BAD)
+    run(told)
+    assert [turn[0] for turns in hook.turns()[3:] for turn in turns] == ["flapping"]
+
+
 def test_what_is_silenced_is_told_nobody(told: Shop, hook: Hook) -> None:
     migrate(told)
     assert told.health("alerts", "silence", "host.load", "--for", "1h", "--why", "upgrade").code == 0
@@ -110,9 +140,10 @@ def test_what_is_silenced_is_told_nobody(told: Shop, hook: Hook) -> None:
 def test_an_alert_that_was_ended_by_hand_opens_anew_and_is_told(told: Shop, hook: Hook) -> None:
     migrate(told)
     assert [run(told, *BAD), run(told, *BAD)] == ["", ""]
-    assert told.health("alerts", "resolve", "1").code == 0
+    assert told.health("alerts", "resolve", "1", "--by", "ann", "--why", "replaced").code == 0
     assert [run(told, *BAD), run(told, *BAD)] == ["", ""]
-    assert hook.turns() == [[("opened", "host.load")]] * 2
+    assert hook.turns() == [[(what, "host.load")] for what in ("opened", "resolved", "opened")]
+    assert hook.got[1]["turns"][0]["why"] == "by ann: replaced"
     assert rows(told, "SystemAlert", "resolved", "count") == [[True, 2], [False, 2]]
 
 
@@ -121,7 +152,7 @@ def test_so_does_one_that_was_ended_in_the_admin_at_the_run_after_the_next(told:
     run(told, *BAD)
     ask(told, "from health_cli.history.handling import *; resolve(SystemAlert.objects.all(), by='ann'); show(0)")
     assert [run(told, *BAD), run(told, *BAD)] == ["", ""]
-    assert hook.turns() == [[("opened", "host.load")]] * 2
+    assert hook.turns() == [[(what, "host.load")] for what in ("opened", "resolved", "opened")]
     assert [row[0] for row in rows(told, "SystemAlert", "resolved")] == [True, False]
 
 
@@ -257,8 +288,8 @@ def test_a_test_is_told_every_channel_whatever_it_wants_to_hear(hook: Hook, shop
     found = place.health("alerts", "test", "--by", "anna")
     assert (found.code, found.err, len(hook.got), SECRET in found.out) == (3, "", 1, False)
     refused, told = found.out.splitlines()
-    assert refused == f"Not told: webhook 127.0.0.1:{port}: the connection was refused"
-    assert told == f"Told: webhook {hook.url.split('/')[2]}."
+    assert refused == f"Not told: NOTIFY[0], webhook 127.0.0.1:{port}: the connection was refused"
+    assert told == f"Told: NOTIFY[1], webhook {hook.url.split('/')[2]}."
     message = hook.got[0]
     assert (message["subject"], hook.turns()) == (f"TEST: alerts on {message['host']}", [[("test", "alerts")]])
     assert "anna asked for it" in message["turns"][0]["message"]

@@ -93,6 +93,14 @@ def test_what_grows_is_foretold(name: str) -> None:
     assert sentence(found) == words, found
 
 
+@pytest.mark.parametrize("name", ["noise", "daily", "a random walk", "every hour"])
+def test_the_interval_is_the_same_from_above_and_below(name: str) -> None:
+    points, _ = {**GROWING, **SILENT}[name]
+    some = points[::20]
+    up, down = theil_sen(some), theil_sen([(at, -value) for at, value in some])
+    assert (down.low, down.high) == pytest.approx((-up.high, -up.low))
+
+
 @pytest.mark.parametrize("name", SILENT)
 def test_what_is_uncertain_is_not(name: str) -> None:
     points, reason = SILENT[name]

@@ -21,7 +21,7 @@ from health_cli.core.redaction import Redactor
 from health_cli.history.channels.error import ChannelError, reason_of
 from health_cli.history.channels.message import Notice, Turn
 
-__all__ = ["ChannelError", "label", "send", "wanted"]
+__all__ = ["ChannelError", "doubt", "label", "send", "wanted"]
 
 KINDS = {
     "mail": "health_cli.history.channels.mail",
@@ -66,6 +66,11 @@ def label(channel: Mapping[str, Any]) -> str:
     parts = {key: value for key, value in channel.items() if key not in _NO_PART_OF_IT}
     text = json.dumps(parts, sort_keys=True, default=list)
     return f"{kind_of(channel)} {place_of(channel)}#{sha256(text.encode()).hexdigest()[:6]}"
+
+
+def doubt(channel: Mapping[str, Any]) -> str:
+    """Return what there is to say of a channel that takes everything and may tell nobody."""
+    return str(getattr(import_module(KINDS[kind_of(channel)]), "doubt", lambda: "")())
 
 
 def kind_of(channel: Mapping[str, Any]) -> str:

@@ -16,6 +16,8 @@ from health_cli.core.redaction import Redactor
 from health_cli.history.channels.error import CLOSED, NO_ANSWER, ChannelError, Reasons, reason_of
 from health_cli.history.channels.message import Notice, body, subject
 
+MAIL_NOBODY = {f"django.core.mail.backends.{name}" for name in ("console", "dummy", "filebased", "locmem")}
+
 
 def send(notice: Notice, channel: Mapping[str, Any], *, timeout: float) -> None:
     """Send one message to all addresses of the channel; ChannelError names the server and says what it answered."""
@@ -30,6 +32,12 @@ def send(notice: Notice, channel: Mapping[str, Any], *, timeout: float) -> None:
         raise ChannelError(f"{_server(mailer)}{_reason(sent, mailer)}")
     if sent == 0:  # some backends return None whatever happened
         raise ChannelError(f"{_server(mailer)}the backend sent nothing and does not say why")
+
+
+def doubt() -> str:
+    """Say so where the backend is one that mails nobody: Django's for development, which new projects have."""
+    module = type(_mailer()).__module__
+    return f" (by {module}, which sends no mail)" if module in MAIL_NOBODY else ""
 
 
 def _mailer() -> Any:

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from typing import Any
 
-from click import Context
+from click import Context, Group
 from django.core.management.base import BaseCommand, CommandParser
 
 from health_cli.cli.entry import call, main
@@ -29,6 +29,7 @@ class Command(BaseCommand):
         """Tell `call_command` which keyword arguments there are: every long option of a subcommand."""
         super().__init__(*args, **kwargs)
         commands = [health.get_command(Context(health), name) for name in COMMANDS]
+        commands += [nested for item in commands if isinstance(item, Group) for nested in item.commands.values()]
         options = [text for item in commands if item for param in item.params for text in param.opts]
         names = {text[2:].replace("-", "_") for text in options if text.startswith("--")}
         self.stealth_options = ("words", *sorted(names))
