@@ -1,6 +1,7 @@
 # make demo    see it work, without any service
 # make test    everything that proves it, on real services; installs what it needs on Debian and Ubuntu
 # make lint    the rules       make bench   the speed       make docs   the reference pages       make clean
+# make pictures  takes the pictures of the docs again
 # make faults  kill a recording run at every step, in every way; takes half an hour, or ROUNDS=n times that
 
 SHELL := /bin/bash
@@ -18,9 +19,10 @@ SERVICES := tests/failing_well tests/test_servers.py tests/history/test_recordin
 
 # What takes longest and does the same to any Python, once the imports work, which other tests see to.
 NOT_ON_OLDEST := $(SERVICES) tests/history tests/checks/celery/test_workers.py tests/checks/celery/test_broker.py \
-    tests/cli/test_full_in.py tests/cli/test_history.py tests/docs
+    tests/cli/test_full_in.py tests/cli/test_history.py tests/docs \
+    tests/page/test_api.py tests/page/test_present.py tests/page/test_running.py tests/page/test_pictures.py
 
-.PHONY: demo test test-newest test-services test-oldest lint faults bench docs clean packages
+.PHONY: demo test test-newest test-services test-oldest lint faults bench docs pictures clean packages
 
 demo: .venv-demo/ready
 	@mkdir -p .cache/shop
@@ -60,9 +62,13 @@ faults: .venv/ready packages
 
 bench: .venv/ready .venv-bench/ready packages
 	.venv/bin/python -m benchmarks.bench
+	.venv/bin/python -m benchmarks.page
 
 docs: .venv/ready
 	.venv/bin/python docs/reference.py
+
+pictures: .venv/ready packages
+	PICTURES=1 .venv/bin/python -m pytest -q tests/page/test_pictures.py
 
 packages:
 	@PYTHON="$(PYTHON)" ./tests/packages.sh

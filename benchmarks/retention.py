@@ -42,9 +42,9 @@ def fill(execute: Callable[[str], Any], rows: int) -> None:
     execute("SET SESSION unique_checks = 0")
     execute(
         "INSERT INTO health_cli_healthrun"
-        " (uuid, host, started_at, duration, status, `trigger`, report, state, `condensed`)"
+        " (uuid, host, started_at, duration, status, `trigger`, project, complete, report, state, `condensed`)"
         f" SELECT REPLACE(UUID(), '-', ''), 'web1', FROM_UNIXTIME({NOW} - ({runs} - seq) * {MINUTE}), 1, 'healthy',"
-        f" 'command', JSON_OBJECT('text', REPEAT('x', {REPORT})), '{{}}', 0 FROM seq_1_to_{runs}"
+        f" 'command', 'bench', 1, JSON_OBJECT('text', REPEAT('x', {REPORT})), '{{}}', 0 FROM seq_1_to_{runs}"
     )
     for first in range(1, runs + 1, 2000):
         execute(

@@ -1,27 +1,61 @@
 """The record in the admin: runs and metrics to look at, alerts to acknowledge and resolve, silences to set."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.conf import settings
+from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.functional import cached_property
 
-from health_cli.config.setting import validate
-from health_cli.history.handling import acknowledge, resolve
-from health_cli.models import HealthMetric, HealthRun, Silence, SystemAlert
+from health_cli.config.django_source import health_setting
+from health_cli.config.page_url import page_url
+from health_cli.core.status import Status
+from health_cli.core.units import humanize
+from health_cli.history.handling import acknowledge, hosts, resolve
+from health_cli.models import HealthMetric, HealthRun, LastRun, Silence, SystemAlert
 
 
 def _alias() -> str:
     """Return the alias of the database that is recorded in."""
-    setting, _ = validate(getattr(settings, "HEALTH_CLI", {}))
-    return setting.RECORD_DATABASE
+    return health_setting().RECORD_DATABASE
+
+
+class OfStatus(admin.SimpleListFilter):
+    """Chooses by status. The words are known: to look for them would read the whole table."""
+
+    title, parameter_name = "status", "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The words, the worst first."""
+        return [(status.word, status.word) for status in sorted(Status, reverse=True)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows of one status."""
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
+class Newest(Paginator):  # type: ignore[type-arg]  # generic in its stubs, not at run time
+    """Pages of the newest rows alone: to count all of a large table takes the database seconds."""
+
+    MOST = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows there are, of those that are shown."""
+        rows: Any = self.object_list
+        return int(rows[: self.MOST].count())
 
 
 class ForSuperusers(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in its stubs, not at run time
     """Seen by active superusers alone; recorded rows are changed by nobody."""
 
     show_full_result_count = False
+    paginator = Newest
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows of the database that is recorded in."""
@@ -52,13 +86,27 @@ class ForSuperusers(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in i
         return False
 
 
+@admin.register(LastRun)
+class LastRunAdmin(ForSuperusers):
+    """The page, in the index and the sidebar."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Tell whether it is listed: where the project has given the page a URL."""
+        return bool(page_url()) and super().has_module_permission(request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Go to the page."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return redirect(page_url())
+
+
 @admin.register(HealthRun)
 class HealthRunAdmin(ForSuperusers):
     """The recorded runs."""
 
     list_display = ("started_at", "host", "status", "duration", "trigger")
-    list_filter = ("status", "trigger")
-    date_hierarchy = None
+    list_filter = (OfStatus,)
     exclude = ("state",)
 
 
@@ -66,8 +114,27 @@ class HealthRunAdmin(ForSuperusers):
 class HealthMetricAdmin(ForSuperusers):
     """What they measured."""
 
-    list_display = ("timestamp", "host", "check_name", "metric_name", "value", "unit", "status")
-    list_filter = ("status",)
+    list_display = ("timestamp", "host", "check_name", "metric_name", "shown", "status")
+    list_filter = (OfStatus,)
+    exclude = ("run",)  # a router that knows other databases would look for it there
+    search_fields = ("check_name",)
+    search_help_text = "A check, or check/metric, by its whole name: host.memory/used_percent"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find by whole names on each host, by the index of the series: nothing else could be found in time."""
+        name = search_term.strip()
+        check, _, metric = name.rpartition("/")
+        if name:
+            named = Q(check_name=name) | Q(check_name=check, metric_name=metric)
+            queryset = queryset.filter(named, host__in=hosts(_alias()))
+        return queryset, False
+
+    @admin.display(description="value")
+    def shown(self, metric: HealthMetric) -> str:
+        """The value with its unit, for people."""
+        return "n/a" if metric.value is None else humanize(metric.value, metric.unit)
 
 
 @admin.register(SystemAlert)
@@ -86,7 +153,7 @@ class SystemAlertAdmin(ForSuperusers):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """All that was recorded."""
-        return [field.name for field in SystemAlert._meta.fields if field.name != "why"]
+        return [field.name for field in SystemAlert._meta.fields if field.name not in {"why", "open_key"}]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Write down who acknowledges it, and when; what a run may change meanwhile is left alone."""
@@ -107,10 +174,28 @@ class SystemAlertAdmin(ForSuperusers):
         self.message_user(request, f"Resolved: {count}. What is still bad opens another one by the run after the next.")
 
 
+class SilenceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in its stubs, not at run time
+    """Which checks, where, how long and why."""
+
+    class Meta:
+        help_texts: ClassVar[dict[str, str]] = {
+            "pattern": "A check (database:default), the leading part of one (host, host.disk) or a glob (*:default).",
+            "host": "The name of a host; empty: on all hosts.",
+        }
+
+    def clean_until(self) -> Any:
+        """Refuse what would be over already."""
+        until = self.cleaned_data["until"]
+        if until <= timezone.now():
+            raise forms.ValidationError("That is in the past: give a time to come.")
+        return until
+
+
 @admin.register(Silence)
 class SilenceAdmin(ForSuperusers):
     """The silences, which people set here too."""
 
+    form = SilenceForm
     list_display = ("pattern", "host", "until", "by", "why")
     fields = ("pattern", "host", "until", "why")
 
@@ -124,7 +209,5 @@ class SilenceAdmin(ForSuperusers):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Write down who wants that, and when."""
-        from django.utils import timezone
-
         obj.by, obj.created_at = request.user.get_username(), timezone.now()
         obj.save(using=_alias())

@@ -59,6 +59,14 @@ class HealthRun(models.Model):
         return f"{self.host} {self.started_at:%Y-%m-%d %H:%M:%S} {self.status}"
 
 
+class LastRun(HealthRun):
+    """The page's place in the admin's index: what it leads to shows the last run."""
+
+    class Meta:
+        proxy = True
+        verbose_name = verbose_name_plural = "last run"
+
+
 class Series(models.Model):
     """What tells one series of numbers from another, and the worst status: a metric of a check on a host."""
 
@@ -111,7 +119,10 @@ class HealthHour(Series):
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["host", "check_name", "metric_name", "hour"], name="health_hour_series"),
         ]
-        indexes: ClassVar[list[Index]] = [Index(fields=["hour"], name="health_hour_hour")]
+        indexes: ClassVar[list[Index]] = [
+            Index(fields=["hour"], name="health_hour_hour"),
+            Index(fields=["host", "hour"], name="health_hour_host"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.check_name}/{self.metric_name} {self.hour:%Y-%m-%d %H}h"

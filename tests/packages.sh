@@ -10,6 +10,7 @@ needed=(
     /usr/include/mariadb/mysql.h:libmariadb-dev pkg-config:pkg-config gcc:gcc
     '/usr/lib/postgresql/*/bin/postgres:postgresql'
     icinga2:icinga2-bin /usr/share/perl5/Monitoring/Plugin.pm:libmonitoring-plugin-perl
+    chromium:chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
     nagios4:nagios4-core hyperfine:hyperfine pgrep:procps
     '/usr/lib/*/faketime/libfaketime.so.1:libfaketime'
 )

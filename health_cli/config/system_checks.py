@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
+from django.apps import apps
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
 from health_cli.config.builtin import FAMILIES
 from health_cli.config.load import catalogue
+from health_cli.config.page_url import page_url
 from health_cli.config.request import Request
 from health_cli.config.setting import validate
 from health_cli.config.source import locate
@@ -20,7 +23,8 @@ def check_setting(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
     E001 to E004 come from the setting alone; E005 is what only shows once the checks are known, such as
     a threshold for a metric that no check has, E006 an alias that DATABASES has not; W001 is a driver that is not
-    installed, W002 a module that can't be imported, W003 a pattern about alerts that means no check of this host.
+    installed, W002 a module that can't be imported, W003 a pattern about alerts that means no check of this host,
+    W004 an admin without our page.
     """
     source = locate(None, None, None)
     setting, problems = validate(source.setting)
@@ -48,6 +52,12 @@ def _what_is_missing() -> Iterator[CheckMessage]:
                     hint=f"pip install 'health-cli[{requirement.extra}]'",
                     id="health_cli.W001",
                 )
+    if apps.is_installed("django.contrib.admin") and getattr(settings, "ROOT_URLCONF", None) and not page_url():
+        yield Warning(
+            "The page has no URL, so the admin shows no last run.",
+            hint='Put path("admin/health/", include("health_cli.urls")) before the admin\'s own path, or silence this.',
+            id="health_cli.W004",
+        )
     if not found.results:
         for line in lost_alert_patterns(found.setting, found.chosen, FAMILIES):
             yield Warning(line, hint="'health list' shows every check.", id="health_cli.W003")

@@ -21,6 +21,37 @@ INSTALLED_APPS = [
     *json.loads(os.environ.get("SHOP_APPS", "[]")),  # such as ["django_celery_results"]
 ]
 
+# With SHOP_ADMIN the shop has Django's admin, or Unfold's ("unfold"), and in it the page: manage.py runserver
+ADMIN = os.environ.get("SHOP_ADMIN")
+if ADMIN:
+    INSTALLED_APPS = [
+        *([ADMIN] if ADMIN == "unfold" else []),
+        "django.contrib.admin",
+        "django.contrib.sessions",
+        "django.contrib.messages",
+        "django.contrib.staticfiles",
+        *INSTALLED_APPS,
+    ]
+    ROOT_URLCONF = "shop.urls"
+    STATIC_URL = "static/"
+    MIDDLEWARE = [
+        "django.middleware.security.SecurityMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.common.CommonMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+        "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    ]
+    CONTEXT = ("django.template.context_processors.request", "django.contrib.auth.context_processors.auth")
+    TEMPLATES = [
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "APP_DIRS": True,
+            "OPTIONS": {"context_processors": [*CONTEXT, "django.contrib.messages.context_processors.messages"]},
+        }
+    ]
+
 # SHOP_DATABASES and SHOP_CACHES replace the defaults, as JSON: so that the tests can use real servers.
 DATABASES = json.loads(os.environ.get("SHOP_DATABASES", "{}")) or {
     "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": STATE_DIR / "db.sqlite3"}

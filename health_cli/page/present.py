@@ -1,0 +1,233 @@
+"""Present: from what is known to what the template writes. Pure, but for the clock that it is given."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from health_cli.core.assembly import iso_utc
+from health_cli.core.metric import Metric
+from health_cli.core.report import Report
+from health_cli.core.result import LAST, Result
+from health_cli.core.status import Status
+from health_cli.core.units import fixed_point, humanize
+from health_cli.history.database import moment, seconds_of
+from health_cli.history.last import STALE, Last, aged
+from health_cli.history.loading import fitting
+from health_cli.models import CHECK, SystemAlert
+from health_cli.page.bars import Bar, bar_of
+from health_cli.page.overview import Newest, Overview, Sparks
+from health_cli.page.ranges import RANGES
+from health_cli.page.sparklines import Sparkline, sparkline
+
+LATE = 1.25  # times the interval between two runs after which the next one is late: a run takes some time itself
+TITLES = {"api": "API", "database": "Databases", "cache": "Caches", "health": "health-cli"}
+
+
+class Moment(NamedTuple):
+    """A time: for Django, for machines, and how long ago that is in words."""
+
+    at: datetime
+    iso: str
+    ago: str
+
+    @classmethod
+    def of(cls, seconds: float, now: float) -> "Moment":
+        """Return the moment that is so many seconds since the epoch."""
+        return cls(moment(seconds), iso_utc(seconds), humanize(max(0, round(now - seconds)), "s"))
+
+
+class Age(NamedTuple):
+    """How old the last run is: `fresh`, `late` or `stale`, nothing where nobody knows how often runs come.
+
+    `every` says how often, in seconds; it is `expected` where the setting says so.
+    """
+
+    word: str
+    since: Moment
+    every: float
+    expected: bool
+
+    @property
+    def late_after(self) -> str:
+        """The age in seconds from where on a run is late."""
+        return fixed_point(self.every * LATE)
+
+    @property
+    def stale_after(self) -> str:
+        """The age in seconds from where on it is stale."""
+        return fixed_point(self.every * STALE)
+
+    @property
+    def interval(self) -> str:
+        """How often runs come, in words."""
+        return humanize(round(self.every), "s")
+
+
+class Row(NamedTuple):
+    """One metric of a check."""
+
+    metric: Metric
+    full_name: str
+    value: str
+    status: str
+    limits: str
+    bar: Bar | None
+    spark: Sparkline | None
+    day: str
+
+
+class Card(NamedTuple):
+    """One check."""
+
+    result: Result
+    since: Moment | None
+    rows: Sequence[Row]
+    data: Sequence[tuple[str, str]]
+    has_alert: bool
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it is not well, and no alert above says so."""
+        return not self.is_well and not self.has_alert
+
+    @property
+    def status(self) -> str:
+        """The word of its status."""
+        return self.result.status.word
+
+    @property
+    def is_well(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.result.status in {Status.HEALTHY, Status.SKIPPED}
+
+    @property
+    def leading(self) -> Sequence[Row]:
+        """The metrics that show while the card is closed: those over a threshold, else the first that has one."""
+        crossed = [row for row in self.rows if row.status in {"warning", "critical"}]
+        return crossed or [row for row in self.rows if row.limits and row.bar][:1]
+
+
+class Group(NamedTuple):
+    """The checks of a subsystem, the worst first."""
+
+    title: str
+    cards: Sequence[Card]
+
+
+class Notice(NamedTuple):
+    """An open alert."""
+
+    alert: SystemAlert
+    status: str
+    since: Moment
+    elsewhere: bool
+
+
+class Page(NamedTuple):
+    """All that the template writes; `verdict` is on a last run that is too old to count."""
+
+    etag: str
+    notices: Sequence[Notice]
+    report: Report | None = None
+    age: Age | None = None
+    verdict: Result | None = None
+    groups: Sequence[Group] = ()
+
+    @property
+    def ranges(self) -> Sequence[tuple[str, str]]:
+        """The times that a chart can show, each with its text."""
+        return [(name, each.text) for name, each in RANGES.items()]
+
+    @property
+    def status(self) -> str:
+        """The word for the whole."""
+        return self.report.status.word if self.report else "unknown"
+
+    @property
+    def counts(self) -> Sequence[tuple[str, int]]:
+        """How many checks have each status, the worst first, where that are any."""
+        counts = self.report.counts if self.report else {}
+        words = ("critical", "unknown", "warning", "healthy", "skipped")
+        return [(word, counts[word]) for word in words if counts.get(word)]
+
+    @property
+    def took(self) -> str:
+        """How long the run took."""
+        return humanize(self.report.duration, "s") if self.report else ""
+
+
+def page_of(found: Overview, now: float) -> Page:
+    """Return what the page shows of a host at that time, in seconds since the epoch."""
+    last = found.newest.last
+    notices = [_notice(alert, found.host, now) for alert in found.alerts]
+    report = aged(last, None) if last else None
+    page = Page(etag_of(found.newest, report, found.alerts), notices)
+    if last is None or report is None:
+        return page
+    verdict = next((result for result in report.checks if result.name == LAST), None)
+    alerts = {alert.alert_type for alert in found.alerts if alert.host == found.host}
+    cards = [_card(result, found, alerts, now) for result in last.report.worst_first]
+    age = age_of(last, found.every, found.expected, now)
+    return page._replace(report=report, age=age, verdict=verdict, groups=list(_groups(cards)))
+
+
+def etag_of(newest: Newest, report: Report | None, alerts: Sequence[SystemAlert]) -> str:
+    """Return what changes whenever there is something new to see; the age alone is nothing new."""
+    seen = [(alert.pk, alert.severity, alert.count, alert.flapping, str(alert.acknowledged_at)) for alert in alerts]
+    text = repr((newest.runs, report and report.status, seen))
+    return f'W/"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def age_of(last: Last, every: float, expected: bool, now: float) -> Age:
+    """Return how old the newest run is against the interval between two."""
+    at = max(last.times.values())
+    age = now - at
+    word = "" if not every else "fresh" if age <= every * LATE else "late" if age <= every * STALE else "stale"
+    return Age(word, Moment.of(at, now), every, expected)
+
+
+def _groups(cards: Sequence[Card]) -> Iterator[Group]:
+    """Yield the groups, the one with the worst check first; else in the order of the plan."""
+    order = list(dict.fromkeys(card.result.subsystem for card in cards))
+    for subsystem in order:
+        title = TITLES.get(subsystem, subsystem.replace("_", " ").capitalize())
+        yield Group(title, [card for card in cards if card.result.subsystem == subsystem])
+
+
+def _notice(alert: SystemAlert, host: str, now: float) -> Notice:
+    since = Moment.of(seconds_of(alert.created_at), now)
+    return Notice(alert, "critical" if alert.severity == "critical" else "warning", since, alert.host != host)
+
+
+def _card(result: Result, found: Overview, alerts: Collection[str], now: float) -> Card:
+    memory = found.newest.memories.get(result.name)
+    since = Moment.of(memory.since, now) if memory and memory.status == result.status.word else None
+    rows = [_row(result.name, metric, found.sparks, now) for metric in result.metrics]
+    return Card(result, since, rows, list(_data(result)), fitting(result.name, CHECK) in alerts)
+
+
+def _row(check: str, metric: Metric, sparks: Sparks, now: float) -> Row:
+    spark = sparkline(sparks.get((check, metric.name), ()), now)
+    limits = [
+        f"{word} {limit.describe(metric.unit)}"
+        for word, limit in (("warning", metric.warning), ("critical", metric.critical))
+        if limit and not limit.never
+    ]
+    return Row(
+        metric=metric,
+        full_name=f"{check}/{metric.name}",
+        value="n/a" if metric.value is None else humanize(metric.value, metric.unit),
+        status=metric.status.word,
+        limits=", ".join(limits),
+        bar=bar_of(metric),
+        spark=spark,
+        day=f"{humanize(spark.low, metric.unit)} to {humanize(spark.high, metric.unit)}" if spark else "",
+    )
+
+
+def _data(result: Result) -> Iterator[tuple[str, str]]:
+    """Yield what else is known of a check, each as a name and a text."""
+    for name, value in result.data.items():
+        yield name.replace("_", " "), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,56 @@
+"""Sparklines: a day of one metric as a small drawing. The band behind the line has every spike in it."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from health_cli.page.overview import DAY, HOUR, Span
+
+WIDTH, HEIGHT, EDGE = 100.0, 24.0, 2.0
+GAP = 2.5 * HOUR  # between two values, from where on the line is broken
+
+
+class Sparkline(NamedTuple):
+    """The paths of an SVG of 100 by 24, and the least and the greatest value of the day."""
+
+    line: str
+    band: str
+    low: float
+    high: float
+
+
+def sparkline(spans: Sequence[Span], now: float) -> Sparkline | None:
+    """Return the drawing of the spans of a day, in the order of time; None for fewer than two."""
+    if len(spans) < 2:
+        return None
+    low, high = min(span.low for span in spans), max(span.high for span in spans)
+    size = (high - low) or 1.0
+
+    def x(span: Span) -> str:
+        return _short(max(0.0, 1 - (now - span.at) / DAY) * WIDTH)
+
+    def y(value: float) -> str:
+        share = (value - low) / size if high > low else 0.5
+        return _short(HEIGHT - EDGE - share * (HEIGHT - 2 * EDGE))
+
+    line, band = [], []
+    for piece in _pieces(spans):
+        line.append("M" + "L".join(f"{x(span)} {y(span.mean)}" for span in piece))
+        there = [f"{x(span)} {y(span.high)}" for span in piece]
+        back = [f"{x(span)} {y(span.low)}" for span in reversed(piece)]
+        band.append("M" + "L".join(there + back) + "Z")
+    return Sparkline("".join(line), "".join(band), low, high)
+
+
+def _pieces(spans: Sequence[Span]) -> Iterator[list[Span]]:
+    """Yield what belongs together: spans without a gap between them."""
+    piece: list[Span] = []
+    for span in spans:
+        if piece and span.at - piece[-1].at > GAP:
+            yield piece
+            piece = []
+        piece.append(span)
+    yield piece
+
+
+def _short(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")

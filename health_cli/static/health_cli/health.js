@@ -1,0 +1,313 @@
+/* The page lives: it asks the API whether there is something new, and takes the content anew if so. Without this
+   script all is there, but for charts and the news. */
+"use strict";
+
+(() => {
+  const POLL = 15_000, LONGEST = 60_000, TICK = 1_000, SLOW = 20_000; // milliseconds
+  const root = document.getElementById("health");
+  if (!root) return;
+  const content = document.getElementById("health-content");
+  const offline = document.getElementById("health-offline");
+  const title = document.title;
+  let etag = view().dataset.etag, asked = new Date(), failures = 0, timer = 0, asking = false;
+
+  function view() { return content.firstElementChild; }
+
+  function url(name, parameters) {
+    return `${root.dataset[name]}?${new URLSearchParams(parameters)}`;
+  }
+
+  async function get(address, headers = {}) {
+    const answer = await fetch(address, { headers, cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(SLOW) });
+    if (answer.status === 403) window.location.reload(); // logged out: the admin says so
+    if (answer.status === 429) throw Object.assign(new Error("too often"), { wait: Number(answer.headers.get("Retry-After")) * 1_000 });
+    if (!answer.ok && answer.status !== 304 && answer.status !== 404) throw new Error(`the server answers ${answer.status}`);
+    return answer;
+  }
+
+  /* News: asks, and asks again after a while; later and later while there is no answer, and not while nobody looks. */
+
+  async function ask() {
+    if (asking) return;
+    asking = true;
+    clearTimeout(timer);
+    let wait = POLL;
+    try {
+      const host = view().dataset.host;
+      if (host) {
+        const answer = await get(url("last", { host }), { "If-None-Match": etag });
+        if (answer.status !== 304) await renew(host);
+      } else {
+        await renew("");
+      }
+      failures = 0;
+      asked = new Date();
+      offline.hidden = true;
+    } catch (error) {
+      failures += 1;
+      wait = error.wait || Math.min(LONGEST, 1_000 * 2 ** failures) * (0.75 + Math.random() / 2);
+      const reason = navigator.onLine ? error.wait ? "asked too often" : "no answer" : "no network";
+      const text = `Offline (${reason}), showing data from ${clock(asked / 1_000)}.`;
+      if (offline.textContent !== text) offline.textContent = text;
+      offline.hidden = false;
+    }
+    asking = false;
+    if (!document.hidden) timer = setTimeout(ask, wait);
+  }
+
+  async function renew(host) {
+    const answer = await get(url("page", { host, part: "content" }));
+    if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").body.firstElementChild;
+    if (!fresh || !fresh.classList.contains("hc-content")) return window.location.reload(); // another page: logged out
+    const before = alertsOf(view());
+    keep(fresh);
+    content.replaceChildren(fresh);
+    etag = fresh.dataset.etag;
+    charts.forEach((chart) => chart.destroy());
+    charts.clear();
+    fresh.querySelectorAll("details[open]").forEach(draw);
+    tick();
+    alertsOf(fresh).forEach((alert, id) => {
+      const known = before.get(id);
+      if (alert.dataset.severity === "critical" && (!known || known.dataset.severity !== "critical")) {
+        toast(`Critical: ${alert.dataset.text}`, "hc-critical");
+      }
+    });
+    document.getElementById("health-said").textContent = `Updated: ${fresh.dataset.status}.`;
+  }
+
+  function alertsOf(node) {
+    return new Map([...node.querySelectorAll("[data-alert]")].map((alert) => [alert.dataset.alert, alert]));
+  }
+
+  /* Whatever somebody has opened, chosen and focused stays so. */
+  function keep(fresh) {
+    const focused = document.activeElement?.closest?.("[data-check]")?.dataset.check;
+    content.querySelectorAll("details[open]").forEach((old) => {
+      const now = find(fresh, old.dataset.check);
+      if (!now) return;
+      now.open = true;
+      const [from, to] = [old, now].map((node) => node.querySelector("[data-trend]"));
+      const metric = from.elements.metric.value;
+      if ([...to.elements.metric.options].some((option) => option.value === metric)) to.elements.metric.value = metric;
+      to.elements.range.value = from.elements.range.value;
+    });
+    if (focused) queueMicrotask(() => find(content, focused)?.querySelector("summary").focus({ preventScroll: true }));
+  }
+
+  function find(node, check) {
+    return [...node.querySelectorAll("[data-check]")].find((each) => each.dataset.check === check);
+  }
+
+  /* The age goes on by itself, and the run becomes late and stale. */
+  function tick() {
+    const { at, late, stale, status } = view().dataset;
+    const critical = alertsOf(view()).size;
+    document.title = `${status === "healthy" ? "" : `${status}${critical ? ` (${critical})` : ""} \u2013 `}${title}`;
+    if (!at) return;
+    const age = Math.max(0, (Date.now() - Date.parse(at)) / 1_000);
+    const word = !Number(late) ? "" : age <= Number(late) ? "fresh" : age <= Number(stale) ? "late" : "stale";
+    const shown = view().querySelector("[data-ago]"), fresh = view().querySelector("[data-fresh]");
+    shown.textContent = words(age);
+    fresh.textContent = word;
+    fresh.parentElement.dataset.age = word;
+  }
+
+  function words(seconds) {
+    if (seconds < 120) return `${Math.round(seconds)} s`;
+    if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+    return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`;
+  }
+
+  function toast(text, style = "") {
+    const box = document.createElement("div"), close = document.createElement("button");
+    box.className = `hc-toast ${style}`;
+    box.append(Object.assign(document.createElement("span"), { textContent: text }), close);
+    close.type = "button";
+    close.textContent = "\u00d7";
+    close.ariaLabel = "Close";
+    close.addEventListener("click", () => box.remove());
+    document.getElementById("health-toasts").append(box);
+    if (!style) setTimeout(() => box.remove(), 10_000);
+  }
+
+  /* Run now */
+  root.addEventListener("submit", async (event) => {
+    const form = event.target.closest(".hc-run");
+    if (!form) return;
+    event.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
+    button.textContent = "Running \u2026";
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" }, credentials: "same-origin" });
+      const said = await answer.json().catch(() => ({}));
+      toast(said.message || said.error || `The server answers ${answer.status}.`);
+      if (said.state === "queued" || said.state === "refused") setTimeout(ask, 3_000);
+    } catch {
+      toast("The server does not answer: the checks were not asked to run.");
+    }
+    button.disabled = false;
+    button.textContent = "Run now";
+    ask();
+  });
+
+  /* Charts */
+  const charts = new Map();
+
+  function style(name) {
+    const probe = document.createElement("i"); // light-dark() is resolved where it is used
+    probe.style.color = `var(--${name})`;
+    root.append(probe);
+    const color = getComputedStyle(probe).color;
+    probe.remove();
+    return color;
+  }
+
+  async function draw(details) {
+    const form = details.querySelector("[data-trend]"), place = form.querySelector("[data-chart]");
+    const host = view().dataset.host, metric = form.elements.metric.value, range = form.elements.range.value;
+    const wanted = `${metric} ${range}`;
+    place.dataset.wanted = wanted;
+    place.hidden = false;
+    try {
+      const check = details.dataset.check;
+      const answers = await Promise.all([get(url("series", { host, metric, range })), get(url("alerts", { host, check }))]);
+      const [series, { alerts }] = await Promise.all(answers.map((answer) => answer.json()));
+      if (place.dataset.wanted !== wanted || !place.isConnected) return; // another one has been chosen meanwhile
+      charts.get(place)?.destroy();
+      place.replaceChildren();
+      form.querySelector("[data-trends]").replaceChildren(
+        ...series.said.map((text) => Object.assign(document.createElement("span"), { textContent: text })));
+      if (!series.points.some((point) => point.value !== null)) {
+        place.textContent = "Nothing was measured in this time.";
+        return;
+      }
+      charts.set(place, plot(place, series, alerts));
+    } catch (error) {
+      if (place.dataset.wanted === wanted) place.textContent = `The chart can't be drawn: ${error.message}.`;
+    }
+  }
+
+  function plot(place, series, alerts) {
+    const seconds = (text) => Date.parse(text) / 1_000;
+    const column = (name) => series.points.map((point) => point[name]);
+    const band = series.points.some((point) => point.minimum !== point.maximum);
+    const names = band ? ["maximum", "minimum", "value"] : ["value"];
+    const data = [column("time").map(seconds), ...names.map(column)];
+    const [text, faint, line, link] = ["text", "faint", "line", "link"].map(style);
+    const shown = (_, value) => (value === null || value === undefined ? "" : human(value, series.unit));
+    const axis = { stroke: faint, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+    const limits = ["warning", "critical"].flatMap((name) => ends(series[name]).map((value) => ({ name, value })));
+    const chart = new uPlot({
+      width: place.clientWidth, height: 240,
+      scales: { x: { range: [seconds(series.since), seconds(series.until)] }, y: { range: (_, low, high) => room(low, high, limits) } },
+      cursor: { drag: { x: false, y: false } },
+      series: [
+        { label: "time", value: (_, at) => (at ? `${day(at)} ${clock(at)}` : "") },
+        ...(band ? ["maximum", "minimum"] : []).map((label) => ({ label, stroke: link, width: 0, value: shown, points: { show: false } })),
+        { label: band ? "mean" : series.metric, stroke: link, width: 2, value: shown, points: { size: 4, fill: link } },
+      ],
+      bands: band ? [{ series: [1, 2], fill: translucent(link, 0.2) }] : [],
+      axes: [{ ...axis, values: (_, times, __, ___, step) => times.map((at, place) => tickOf(at, times[place - 1], step)) }, { ...axis, size: 80, values: (_, values) => values.map((value) => human(value, series.unit)) }],
+      hooks: { drawClear: [(u) => shade(u, alerts)], draw: [(u) => lines(u, limits)] },
+    }, data, place);
+    const describe = `${series.metric} of ${series.check}, ${series.points.length} points`;
+    place.setAttribute("role", "img");
+    place.setAttribute("aria-label", [describe, ...series.said].join("; "));
+    return chart;
+  }
+
+  const two = (number) => String(number).padStart(2, "0");
+
+  function day(at) {
+    const date = new Date(at * 1_000);
+    return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  }
+
+  function clock(at) {
+    const date = new Date(at * 1_000);
+    return `${two(date.getHours())}:${two(date.getMinutes())}`;
+  }
+
+  /* What stands at a tick of the axis: the hour, or the day, with what is above it in a line below where that is new. */
+  function tickOf(at, before, step) {
+    const [above, below] = step < 86_400 ? [clock(at), day(at).slice(5)] : [day(at).slice(5), day(at).slice(0, 4)];
+    const known = before && (step < 86_400 ? day(before).slice(5) : day(before).slice(0, 4));
+    return below === known ? above : `${above}\n${below}`;
+  }
+
+  function ends(range) {
+    return range ? range.replace("@", "").split(":").filter((end) => end && end !== "~").map(Number) : [];
+  }
+
+  /* Room for the values, and for the thresholds that are near them. */
+  function room(low, high, limits) {
+    const size = high - low || Math.abs(high) || 1;
+    const near = limits.map((limit) => limit.value).filter((value) => value >= low - size && value <= high + size);
+    const least = Math.min(low, ...near), most = Math.max(high, ...near), edge = (most - least || size) * 0.08;
+    return [least >= 0 && least - edge < 0 ? 0 : least - edge, most + edge];
+  }
+
+  function shade(u, alerts) {
+    const { left, top, width, height } = u.bbox;
+    const at = (text) => Math.min(Math.max(u.valToPos(Date.parse(text) / 1_000, "x", true), left), left + width);
+    alerts.forEach((alert) => {
+      const from = at(alert.created_at), to = alert.resolved_at ? at(alert.resolved_at) : left + width;
+      u.ctx.fillStyle = translucent(style(alert.severity === "critical" ? "critical" : "warning"), 0.14);
+      u.ctx.fillRect(from, top, Math.max(to - from, from > left && from < left + width ? 2 : 0), height);
+    });
+  }
+
+  function lines(u, limits) {
+    const { left, top, width, height } = u.bbox;
+    limits.forEach(({ name, value }) => {
+      const y = Math.round(u.valToPos(value, "y", true));
+      if (y < top || y > top + height) return;
+      u.ctx.save();
+      u.ctx.strokeStyle = u.ctx.fillStyle = style(name);
+      u.ctx.lineWidth = devicePixelRatio;
+      u.ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+      u.ctx.beginPath();
+      u.ctx.moveTo(left, y);
+      u.ctx.lineTo(left + width, y);
+      u.ctx.stroke();
+      u.ctx.font = `${11 * devicePixelRatio}px sans-serif`;
+      u.ctx.textAlign = "right";
+      u.ctx.fillText(name, left + width - 4 * devicePixelRatio, y - 4 * devicePixelRatio);
+      u.ctx.restore();
+    });
+  }
+
+  function translucent(color, share) {
+    return color.replace(/^rgb\((.*)\)$/, (_, parts) => `rgba(${parts}, ${share})`);
+  }
+
+  function human(value, unit) {
+    const short = (number) => Number(number.toPrecision(3)).toLocaleString("en");
+    const steps = { B: [["TiB", 2 ** 40], ["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10], ["B", 1]],
+      s: [["d", 172_800], ["h", 7_200], ["min", 120], ["s", 1], ["ms", 1e-3], ["us", 1e-6]] }[unit];
+    const sizes = { d: 86_400, h: 3_600, min: 60 };
+    if (!steps || !value) return `${short(value)} ${unit === "c" ? "" : unit}`.trim();
+    const [name, size] = steps.find((step) => Math.abs(value) >= step[1]) || steps.at(-1);
+    return `${short(value / (sizes[name] || size))} ${name}`;
+  }
+
+  content.addEventListener("toggle", (event) => {
+    if (event.target.matches?.("details[open]")) draw(event.target);
+  }, true);
+  content.addEventListener("change", (event) => {
+    if (event.target.closest("[data-trend]")) draw(event.target.closest("details"));
+  });
+  new ResizeObserver(() => charts.forEach((chart, place) => chart.setSize({ width: place.clientWidth, height: 240 }))).observe(root);
+  const redraw = () => charts.forEach((_, place) => draw(place.closest("details")));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  new MutationObserver(redraw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "class"] });
+  document.addEventListener("visibilitychange", () => document.hidden ? clearTimeout(timer) : ask());
+  window.addEventListener("online", ask);
+  setInterval(tick, TICK);
+  tick();
+  content.querySelectorAll("details[open]").forEach(draw);
+  timer = setTimeout(ask, POLL);
+})();

@@ -1,0 +1,158 @@
+"""The page's views. What they show is gathered and put in shape in `health_cli.page`."""
+
+import math
+import re
+import time
+from collections.abc import Iterator
+
+from django.contrib import admin, messages
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotModified,
+    JsonResponse,
+    StreamingHttpResponse,
+)
+from django.shortcuts import redirect, render
+from django.views.decorators.csrf import csrf_protect
+
+from health_cli import __version__
+from health_cli.cli.export import EXPORTS, SCHEMA, Head, iso, point
+from health_cli.config.django_source import health_setting
+from health_cli.core.assembly import Stamp
+from health_cli.history.database import ANSWER, bounded
+from health_cli.history.handling import as_json
+from health_cli.history.last import aged, missing
+from health_cli.history.reading import Reader, Series
+from health_cli.history.trend_words import as_json as trends_json
+from health_cli.history.trend_words import said
+from health_cli.page.access import for_superusers, plainly
+from health_cli.page.overview import known_alerts, newest_of, open_alerts, overview
+from health_cli.page.present import etag_of, page_of
+from health_cli.page.ranges import RANGES, Range
+from health_cli.page.running import start
+from health_cli.page.series import seen
+from health_cli.page.throttle import Throttle
+
+a_run = Throttle("run", 1, 60)
+_NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+DOWNLOAD = {"csv": "text/csv", "json": "application/json", "ndjson": "application/x-ndjson"}
+
+
+@for_superusers("GET", "HEAD")
+def page(request: HttpRequest) -> HttpResponse:
+    """The last recorded run of a host; with `part` the content alone, to be put in the place of an older one."""
+    setting = health_setting()
+    with bounded(setting.RECORD_DATABASE, ANSWER):
+        found = overview(setting.RECORD_DATABASE, request.GET.get("host", ""), setting)
+    context = {"found": found, "page": page_of(found, time.time())}
+    if "part" in request.GET:
+        return render(request, "health_cli/content.html", context)
+    return render(request, "health_cli/page.html", {**admin.site.each_context(request), "title": "Health", **context})
+
+
+@for_superusers("GET", "HEAD", api=True)
+def last(request: HttpRequest) -> HttpResponse:
+    """The report of the last recorded run of a host, as `health last -f json` gives it."""
+    host = request.GET.get("host", "")
+    if not host:
+        return plainly("Name a host: ?host=NAME.", 400, True)
+    setting = health_setting()
+    with bounded(setting.RECORD_DATABASE, ANSWER):
+        newest = newest_of(setting.RECORD_DATABASE, host, setting)
+        alerts = open_alerts(setting.RECORD_DATABASE)
+    report = aged(newest.last, None) if newest.last else None
+    etag = etag_of(newest, report, alerts)
+    if request.headers.get("If-None-Match") == etag:
+        return _tagged(HttpResponseNotModified(), etag)
+    found = report or Stamp(__version__).finish([missing(host)])
+    return _tagged(JsonResponse(found.to_json(), status=200 if report else 404), etag)
+
+
+def _tagged(response: HttpResponse, etag: str) -> HttpResponse:
+    response.headers["ETag"] = etag
+    return response
+
+
+@for_superusers("GET", "HEAD", api=True)
+def series(request: HttpRequest) -> HttpResponse:
+    """What a metric of a host was in a range of time: its points, thresholds and trends."""
+    asked = _asked(request)
+    if isinstance(asked, HttpResponse):
+        return asked
+    with bounded(alias := health_setting().RECORD_DATABASE, ANSWER):
+        found = seen(alias, *asked)
+    return JsonResponse(
+        {
+            "schema": SCHEMA,
+            **found.series._asdict(),
+            "unit": found.unit,
+            "since": iso(found.since),
+            "until": iso(found.until),
+            **{name: found.extra.get(name) for name in ("warning", "critical")},
+            "trends": trends_json(found.trends),
+            "said": [line for line in said(found.trends, found.unit) if "n/a" not in line],
+            "points": [point(row) for row in found.points],
+        }
+    )
+
+
+@for_superusers("GET", "HEAD", api=True)
+def alerts(request: HttpRequest) -> HttpResponse:
+    """The alerts of all hosts or of one, of all checks or of one, the open ones first."""
+    wanted = {"host": request.GET.get("host", ""), "check": request.GET.get("check", "")}
+    with bounded(alias := health_setting().RECORD_DATABASE, ANSWER):
+        rows = known_alerts(alias, **wanted)
+    return JsonResponse({"schema": "health-cli-alerts/1", "alerts": [as_json(row) for row in rows]})
+
+
+@for_superusers("GET", "HEAD", api=True)
+def export(request: HttpRequest) -> HttpResponseBase:
+    """A metric of a host in a range of time, as a file that streams."""
+    asked = _asked(request)
+    if isinstance(asked, HttpResponse):
+        return asked
+    name = request.GET.get("format", "csv")
+    if name not in EXPORTS:
+        return plainly(f"There is no format '{name}': choose {', '.join(EXPORTS)}.", 400, True)
+    with bounded(alias := health_setting().RECORD_DATABASE, ANSWER):
+        found = seen(alias, *asked)
+    head = Head(found.series, found.unit, found.since, found.until, trends_json(found.trends))
+    file = _NO_NAME.sub("-", found.series.name).strip("-")
+    return StreamingHttpResponse(
+        _rows(alias, name, head),
+        headers={"Content-Disposition": f'attachment; filename="{file}.{name}"'},
+        content_type=f"{DOWNLOAD[name]}; charset=utf-8",
+    )
+
+
+def _rows(alias: str, name: str, head: Head) -> Iterator[str]:
+    with bounded(alias, ANSWER):
+        yield from EXPORTS[name](head, Reader(alias).rows(head.series, head.since, head.until))
+
+
+def _asked(request: HttpRequest) -> tuple[Series, Range] | HttpResponse:
+    """Return which metric in which range is meant, or the answer to who does not say."""
+    host, metric, name = (request.GET.get(key, "") for key in ("host", "metric", "range"))
+    check, _, short = metric.rpartition("/")
+    if not host or not check or not short:
+        return plainly("Name a host and a metric: ?host=NAME&metric=CHECK/METRIC.", 400, True)
+    if name not in RANGES:
+        return plainly(f"There is no range '{name}': choose {', '.join(RANGES)}.", 400, True)
+    return Series(host, check, short), RANGES[name]
+
+
+@csrf_protect
+@for_superusers("POST")
+def run_now(request: HttpRequest) -> HttpResponse:
+    """Have the checks run, at most once a minute, and tell what became of it."""
+    as_data = request.headers.get("Accept") == "application/json"
+    if seconds := a_run.wait():
+        text = f"The checks have just been run: wait {math.ceil(seconds)} seconds."
+        return plainly(text, 429, as_data, seconds)
+    started = start(health_setting())
+    if as_data:
+        return JsonResponse(started._asdict(), status=202 if started.state == "queued" else 200)
+    messages.info(request, started.message)
+    return redirect("health:page")
