@@ -1,5 +1,6 @@
 """The record in the admin: runs and metrics to look at, alerts to acknowledge and resolve, silences to set."""
 
+import time
 from typing import Any, ClassVar
 
 from django import forms
@@ -16,8 +17,10 @@ from health_cli.config.django_source import health_setting
 from health_cli.config.page_url import page_url
 from health_cli.core.status import Status
 from health_cli.core.units import humanize
-from health_cli.history.handling import acknowledge, hosts, resolve
+from health_cli.history.handling import acknowledge, hosts, resolve, silence
 from health_cli.models import HealthMetric, HealthRun, LastRun, Silence, SystemAlert
+
+A_WHILE = 2 * 3_600  # seconds that a silence from the list of alerts takes
 
 
 def _alias() -> str:
@@ -56,10 +59,11 @@ class ForSuperusers(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in i
 
     show_full_result_count = False
     paginator = Newest
+    large: tuple[str, ...] = ()  # columns that a list does not show: a page of reports takes megabytes
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows of the database that is recorded in."""
-        return super().get_queryset(request).using(_alias())
+        return super().get_queryset(request).using(_alias()).defer(*self.large)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete a row there."""
@@ -95,7 +99,7 @@ class LastRunAdmin(ForSuperusers):
         return bool(page_url()) and super().has_module_permission(request)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Go to the page."""
+        """Go to the page; nobody may where it has no URL."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         return redirect(page_url())
@@ -105,6 +109,8 @@ class LastRunAdmin(ForSuperusers):
 class HealthRunAdmin(ForSuperusers):
     """The recorded runs."""
 
+    large = ("report", "state")
+
     list_display = ("started_at", "host", "status", "duration", "trigger")
     list_filter = (OfStatus,)
     exclude = ("state",)
@@ -113,6 +119,8 @@ class HealthRunAdmin(ForSuperusers):
 @admin.register(HealthMetric)
 class HealthMetricAdmin(ForSuperusers):
     """What they measured."""
+
+    large = ("metric_value",)
 
     list_display = ("timestamp", "host", "check_name", "metric_name", "shown", "status")
     list_filter = (OfStatus,)
@@ -144,7 +152,7 @@ class SystemAlertAdmin(ForSuperusers):
     list_display = ("alert_type", "host", "severity", "created_at", "resolved", "resolved_at", "count", "by")
     list_filter = ("resolved", "severity")
     search_fields = ("alert_type", "host", "message")
-    actions = ("acknowledge", "resolve")
+    actions = ("acknowledge", "resolve", "silence")
     exclude = ("open_key",)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -172,6 +180,17 @@ class SystemAlertAdmin(ForSuperusers):
         """End these by hand."""
         count = resolve(alerts, by=request.user.get_username())
         self.message_user(request, f"Resolved: {count}. What is still bad opens another one by the run after the next.")
+
+    @admin.action(description="Silence for 2 hours: tell nobody of these checks")
+    def silence(self, request: HttpRequest, alerts: QuerySet[SystemAlert]) -> None:
+        """Let nobody be told of the checks of these, each on its host."""
+        until, by = time.time() + A_WHILE, request.user.get_username()
+        places = sorted(set(alerts.values_list("alert_type", "host")))
+        for check, host in places:
+            silence(_alias(), pattern=check, host=host, until=until, why="in the admin", by=by)
+        self.message_user(
+            request, f"Silenced for 2 hours: {', '.join(f'{check} on {host}' for check, host in places)}."
+        )
 
 
 class SilenceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in its stubs, not at run time

@@ -151,6 +151,15 @@ def test_patterns_about_alerts_that_mean_nothing_are_warned_of_and_refuse_no_run
     assert made.health("run", "host.memory").code == 0
 
 
+def test_an_admin_without_the_page_is_warned_of(shop: ShopFactory, tmp_path: Path) -> None:
+    (tmp_path / "bare_urls.py").write_text("urlpatterns = []\n")
+    env = {"SHOP_ADMIN": "django", "PYTHONPATH": str(tmp_path)}
+    assert "W004" not in shop().manage("check", env=env).err
+    bare = {**env, "SHOP_CELERY": json.dumps({"ROOT_URLCONF": "bare_urls"})}
+    run = shop().manage("check", env=bare)
+    assert (run.code, run.err.count("(health_cli.W004)")) == (0, 1)
+
+
 HIDE_PSYCOPG = """
 import sys
 class Hide:

@@ -119,6 +119,64 @@ print(json.dumps([answers, list(SystemAlert.objects.filter(acknowledged_at__isnu
     assert acknowledged == [["root", "a new disk comes", "warning", 1]]
 
 
+def test_alerts_are_silenced_each_on_its_host(tmp_path: Path) -> None:
+    code = """
+texts = [str(message) for message in act("silence", *alerts).context["messages"]]
+fields = ("pattern", "host", "by")
+lasts = {round((s.until - s.created_at).total_seconds()) for s in Silence.objects.all()}
+print(json.dumps([texts, list(map(list, Silence.objects.order_by("pattern").values_list(*fields))), list(lasts)]))
+"""
+    texts, rows, lasts = ask(tmp_path, code)
+    assert texts == ["Silenced for 2 hours: a.1 on web1, a.2 on web1."]
+    assert (rows, lasts) == ([["a.1", "web1", "root"], ["a.2", "web1", "root"]], [7200])
+
+
+def test_lists_read_no_reports_and_count_no_large_table(tmp_path: Path) -> None:
+    code = """
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from health_cli.admin import Newest
+Newest.MOST = 1
+HealthMetric.objects.create(run=run, host="web1", check_name="a.b", metric_name="n", unit="B", status="healthy",
+                            metric_value={"value": 2048}, value=2048, timestamp=run.started_at)
+with CaptureQueriesContext(connection, ) as asked:
+    pages = [client(root).get(page).content.decode() for page in PAGES[:2]]
+found = client(root).get(PAGES[1] + "?q=a.b/n").content.decode()
+sqls = [query["sql"] for query in asked.captured_queries if "health_cli_health" in query["sql"]]
+print(json.dumps([sqls, pages, found]))
+"""
+    sqls, (runs, metrics), found = ask(tmp_path, code)
+    assert not any("report" in sql or "metric_value" in sql or "DISTINCT" in sql for sql in sqls), sqls
+    assert "1 run" in runs and "1 metric" in metrics
+    assert "2 KiB" in found and "a.b" in found
+
+
+def test_a_silence_that_would_be_over_is_refused(tmp_path: Path) -> None:
+    code = """
+data = {"pattern": "host.*", "host": "", "until_0": "2020-01-01", "until_1": "00:00", "why": "upgrade"}
+page = client(root).post("/admin/health_cli/silence/add/", data).content.decode()
+print(json.dumps([page, Silence.objects.count()]))
+"""
+    page, count = ask(tmp_path, code)
+    assert "give a time to come" in page and "the leading part of one" in page
+    assert count == 0
+
+
+def test_the_page_is_listed_where_it_has_a_url(tmp_path: Path) -> None:
+    code = """
+index, there = (client(root).get(f"/admin/{path}") for path in ("", "health_cli/lastrun/"))
+print(json.dumps([index.content.decode(), there.status_code]))
+"""
+    project = PROJECT.replace("import path\n", "import include, path\n").replace(
+        "urlpatterns = [", 'urlpatterns = [path("admin/health/", include("health_cli.urls")), '
+    )
+    index, status = ask(tmp_path, code, project)
+    assert ("health_cli/lastrun/" in index, status) == (True, 302)
+    (tmp_path / "other").mkdir()
+    index, status = ask(tmp_path / "other", code)
+    assert ("health_cli/lastrun/" in index, status) == (False, 403)
+
+
 def test_a_silence_has_the_name_of_who_made_it(tmp_path: Path) -> None:
     code = """
 data = {"pattern": "host.*", "host": "", "until_0": "2099-01-01", "until_1": "00:00", "why": "upgrade"}
