@@ -142,14 +142,20 @@ def visit(browser: Browser) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
-    """Servers of the sample, one for each admin, started when they are asked for."""
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Server]]:
+    """Servers of the sample, one for each admin, started when they are asked for: Unfold's is on MariaDB."""
     made: dict[str, Server] = {}
 
     def serving(admin: str) -> Server:
         if admin not in made:
-            folder = tmp_path_factory.mktemp(admin)
-            site = Site(folder, {}, {}, {"RECORD_EVERY": 3_600}, admin).ready().fill()
+            folder, databases = tmp_path_factory.mktemp(admin), {}
+            if admin == "unfold":
+                mariadb = request.getfixturevalue("mariadb")
+                mariadb.sql("CREATE DATABASE unfold", "GRANT ALL ON unfold.* TO app@'127.0.0.1'")
+                databases = {"default": mariadb.settings(NAME="unfold")}
+            site = Site(folder, databases, {}, {"RECORD_EVERY": 3_600}, admin).ready().fill()
             made[admin] = Server(folder / "server", site).start()
         return made[admin]
 
