@@ -15,6 +15,7 @@ from django.http import (
     StreamingHttpResponse,
 )
 from django.shortcuts import redirect, render
+from django.utils.http import parse_etags
 from django.views.decorators.csrf import csrf_protect
 
 from health_cli import __version__
@@ -64,7 +65,7 @@ def last(request: HttpRequest) -> HttpResponse:
         alerts = open_alerts(setting.RECORD_DATABASE)
     report = aged(newest.last, None) if newest.last else None
     etag = etag_of(newest, report, alerts)
-    if request.headers.get("If-None-Match") == etag:
+    if etag in parse_etags(request.headers.get("If-None-Match", "")):
         return _tagged(HttpResponseNotModified(), etag)
     found = report or Stamp(__version__).finish([missing(host)])
     return _tagged(JsonResponse(found.to_json(), status=200 if report else 404), etag)

@@ -168,7 +168,8 @@ def page_of(found: Overview, now: float) -> Page:
         return page
     verdict = next((result for result in report.checks if result.name == LAST), None)
     alerts = {alert.alert_type for alert in found.alerts if alert.host == found.host}
-    cards = [_card(result, found, alerts, now) for result in last.report.worst_first]
+    shown = last.report if verdict else report  # what is too old counts no more, and is shown as it was
+    cards = [_card(result, found, alerts, now) for result in shown.worst_first]
     age = age_of(last, found.every, found.expected, now)
     return page._replace(report=report, age=age, verdict=verdict, groups=list(_groups(cards)))
 
