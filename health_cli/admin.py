@@ -17,8 +17,9 @@ from health_cli.config.django_source import health_setting
 from health_cli.config.page_url import page_url
 from health_cli.core.status import Status
 from health_cli.core.units import humanize
-from health_cli.history.handling import acknowledge, hosts, resolve, silence
+from health_cli.history.handling import acknowledge, resolve, silence
 from health_cli.models import HealthMetric, HealthRun, LastRun, Silence, SystemAlert
+from health_cli.page.overview import known_hosts
 
 A_WHILE = 2 * 3_600  # seconds that a silence from the list of alerts takes
 
@@ -136,7 +137,7 @@ class HealthMetricAdmin(ForSuperusers):
         check, _, metric = name.rpartition("/")
         if name:
             named = Q(check_name=name) | Q(check_name=check, metric_name=metric)
-            queryset = queryset.filter(named, host__in=hosts(_alias()))
+            queryset = queryset.filter(named, host__in=[host.name for host in known_hosts(_alias())])
         return queryset, False
 
     @admin.display(description="value")

@@ -25,7 +25,6 @@ from health_cli.history.trend_words import as_json, said
 from health_cli.history.trends import Trends, trends
 
 SHOWN = 20  # names in a message
-DURATION = "duration"  # the metric that each check has
 DAY = 86_400.0
 PATIENCE = 3_600.0  # seconds that a reader may take, all in all: a pager is one
 
@@ -126,7 +125,7 @@ def _series(reader: Any, values: dict[str, Any], here: str) -> Any:
         return series
     names = reader.names(host)
     check, _, metric = name.rpartition("/")
-    wanted = ((name, DURATION), (check, metric))
+    wanted = ((name, import_module("health_cli.history.reading").DURATION), (check, metric))
     meant = [n for n in names if any(n.rpartition("/")[2] == m and matches(n.rpartition("/")[0], c) for c, m in wanted)]
     if len(meant) == 1:
         return reader.find(host, meant[0])

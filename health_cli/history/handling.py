@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from health_cli.core.assembly import clean, iso_utc
 from health_cli.history.database import moment, seconds_of
+from health_cli.history.reading import distinct
 from health_cli.models import HealthRun, Silence, SystemAlert
 
 RECENT = 20  # runs whose checks are known
@@ -83,11 +84,7 @@ def known(alias: str) -> list[str]:
 
 def hosts(alias: str) -> list[str]:
     """Return the hosts that have recorded runs which are kept."""
-    found: list[str] = []
-    runs = HealthRun.objects.using(alias).order_by("host").values_list("host", flat=True)
-    while (host := runs.filter(host__gt=found[-1] if found else "").first()) is not None:
-        found.append(host)  # a query each: a DISTINCT would read the whole index
-    return found
+    return list(distinct(HealthRun.objects.using(alias), "host"))
 
 
 def silences(alias: str) -> list[dict[str, Any]]:

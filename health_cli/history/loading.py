@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import DatabaseError, DataError, IntegrityError, OperationalError, connections, transaction
+from django.db.models import Q
 
 from health_cli.core.guard import Crash, attempt
 from health_cli.history import spool
@@ -199,12 +200,17 @@ def _reconcile(run: SpooledRun, row: HealthRun, alias: str, text: Text) -> None:
 
 
 def _leave(run: SpooledRun, row: HealthRun, alias: str) -> None:
-    """End what this host has open under the name that it had before: those alerts go on under the new one."""
+    """End what this host has open under the name that it had before: those alerts go on under the new one, or are over.
+
+    An alert that this run did not end is known by when it began, as another host may have the old name by now.
+    """
     memories = {name: Memory.from_json(data) for name, data in run.state["checks"].items()}
     since = {moment(memory.alert.since) for memory in memories.values() if memory.alert}
     names = [fitting(name, CHECK) for name, memory in memories.items() if memory.alert]
-    old = SystemAlert.objects.using(alias).filter(host=fitting(run.renamed, HOST), resolved=False)
-    old.filter(alert_type__in=names[:MOST], created_at__in=list(since)[:MOST]).update(
+    over = [fitting(name, CHECK) for name in run.ended]
+    ours = Q(alert_type__in=names[:MOST], created_at__in=list(since)[:MOST])
+    ours |= Q(alert_type__in=over[:MOST], created_at__lte=row.started_at)
+    SystemAlert.objects.using(alias).filter(ours, host=fitting(run.renamed, HOST), resolved=False).update(
         resolved=True, resolved_at=row.started_at, resolution=f"the host is called {row.host} now", open_key=None
     )
 

@@ -153,14 +153,14 @@ class Reader:
 
     def hosts(self) -> list[str]:
         """Return the hosts that have recorded anything."""
-        return sorted({*_distinct(self._runs, "host"), *_distinct(self._hours, "host")})
+        return sorted({*distinct(self._runs, "host"), *distinct(self._hours, "host")})
 
     def names(self, host: str) -> list[str]:
         """Return the full names of the metrics of a host."""
         found: set[str] = set()
         for rows in (self._runs.filter(host=host), self._hours.filter(host=host)):
-            for check in _distinct(rows, "check_name"):
-                of_check = _distinct(rows.filter(check_name=check), "metric_name")
+            for check in distinct(rows, "check_name"):
+                of_check = distinct(rows.filter(check_name=check), "metric_name")
                 found |= {f"{check}/{metric}" for metric in of_check}
                 if len(found) >= MOST:
                     return sorted(found)
@@ -214,7 +214,7 @@ def _pages(
             window = window * 2 if len(page) < size / 2 else window
 
 
-def _distinct(rows: QuerySet[Any], column: str) -> Iterator[str]:
+def distinct(rows: QuerySet[Any], column: str) -> Iterator[str]:
     """Yield the different values of a column, a query each: SELECT DISTINCT would read the whole index."""
     while (value := rows.order_by(column).values_list(column, flat=True).first()) is not None:
         yield value

@@ -80,22 +80,21 @@ class Recorder:
         loaded = self._load(fresh, until)
         lines += loaded
         if isinstance(written, Crash):
-            closed = f"the folder {self._place.folder} can't be written to: {_reason(written)}"
-            if LOADED in loaded:
-                attempt(
-                    lambda: self._place.last.unlink(missing_ok=True)
-                )  # a full disk allows it: the record knows better
-                lines.append(f"note: this run went straight into the record, since {closed}")
-            else:
-                lines += [closed, "this run could not be kept anywhere"]
+            lines += self._straight(written, LOADED in loaded)
         elif written.exists():
             waiting = len(spool.pending(self._place))
-            what = (
-                f"{waiting} runs in {self._place.spool} wait" if waiting != 1 else f"1 run in {self._place.spool} waits"
-            )
-            lines.append(f"{what} to be loaded by a later one")
+            runs, wait = ("1 run", "waits") if waiting == 1 else (f"{waiting} runs", "wait")
+            lines.append(f"{runs} in {self._place.spool} {wait} to be loaded by a later one")
         redactor = Redactor(secrets)
         return [safe_text(line, redactor) for line in dict.fromkeys(lines) if line != LOADED]
+
+    def _straight(self, crash: Crash, loaded: bool) -> list[str]:
+        """Say what became of a run that no file could be made of."""
+        closed = f"the folder {self._place.folder} can't be written to: {_reason(crash)}"
+        if not loaded:
+            return [closed, "this run could not be kept anywhere"]
+        attempt(lambda: self._place.last.unlink(missing_ok=True))  # a full disk allows it: the record knows better
+        return [f"note: this run went straight into the record, since {closed}"]
 
     def _load(self, fresh: Kept | None, until: float) -> list[str]:
         """Load and tell in the back; return what that has to say."""

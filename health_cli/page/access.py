@@ -92,7 +92,7 @@ def _refusal(request: HttpRequest, methods: tuple[str, ...], api: bool) -> HttpR
     if request.method not in methods:
         return HttpResponseNotAllowed(methods)
     if api and (wait := requests.wait(str(request.user.pk))):
-        return plainly(f"That were more than {A_MINUTE} requests in a minute.", 429, api, wait)
+        return plainly(f"More than {A_MINUTE} requests in a minute.", 429, api, wait)
     return None
 
 

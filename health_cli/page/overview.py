@@ -134,8 +134,8 @@ def newest_of(alias: str, host: str, setting: HealthSetting) -> Newest:
 
 def open_alerts(alias: str) -> list[SystemAlert]:
     """Return the open alerts of all hosts, the worst and among these the newest first."""
-    rows = SystemAlert.objects.using(alias).filter(resolved=False).order_by("-created_at")[:ALERTS]
-    return sorted(rows, key=lambda row: row.severity != SystemAlert.Severity.CRITICAL)
+    rows = SystemAlert.objects.using(alias).filter(resolved=False)
+    return list(rows.order_by("severity", "-created_at")[:ALERTS])  # "critical" is the first by the alphabet, too
 
 
 def known_alerts(alias: str, *, host: str, check: str) -> list[SystemAlert]:

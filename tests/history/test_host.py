@@ -52,6 +52,15 @@ def test_under_a_new_name_alerts_go_on_and_the_old_ones_end(shop: ShopFactory) -
     assert rows(here, "SystemAlert", "resolution")[1] == ["recovered"]
 
 
+def test_under_a_new_name_the_alert_of_what_is_well_again_ends_too(shop: ShopFactory) -> None:
+    here = migrate(shop())
+    assert run(named(here, "old"), *BAD) == ""
+    assert run(named(here, "new")) == ""
+    assert rows(here, "SystemAlert", "host", "resolved", "resolution") == [
+        ["old", True, "the host is called new now"]
+    ]  # fmt: skip
+
+
 def test_without_its_settings_a_host_keeps_the_name(shop: ShopFactory) -> None:
     here = migrate(shop())
     run(named(here, "shop-eu"))

@@ -94,7 +94,7 @@ class Server(Process):
             return answer.status == 200
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # while Playwright is on, its event loop runs, and no other test could run one
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; as root it needs to be told that it has no sandbox."""
     with sync_playwright() as playwright:

@@ -62,11 +62,10 @@
     if (!fresh || !fresh.classList.contains("hc-content")) return window.location.reload(); // another page: logged out
     const before = alertsOf(view());
     keep(fresh);
-    content.replaceChildren(fresh);
-    etag = fresh.dataset.etag;
     charts.forEach((chart) => chart.destroy());
     charts.clear();
-    fresh.querySelectorAll("details[open]").forEach(draw);
+    content.replaceChildren(fresh); // checks that are open say so by themselves, and are drawn
+    etag = fresh.dataset.etag;
     tick();
     alertsOf(fresh).forEach((alert, id) => {
       const known = before.get(id);
@@ -308,6 +307,5 @@
   window.addEventListener("online", ask);
   setInterval(tick, TICK);
   tick();
-  content.querySelectorAll("details[open]").forEach(draw);
   timer = setTimeout(ask, POLL);
 })();
