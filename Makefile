@@ -15,12 +15,12 @@ RUN_IN_SHOP := cd examples/shop && SHOP_STATE="$(CURDIR)/.cache/shop"
 
 # Servers that fail, real workers, the record on three databases: what these do is the same to any Python.
 SERVICES := tests/failing_well tests/test_servers.py tests/history/test_recording.py tests/history/test_retention.py \
-    tests/history/test_frozen.py
+    tests/history/test_frozen.py tests/page/test_api.py tests/page/test_running.py
 
 # What takes longest and does the same to any Python, once the imports work, which other tests see to.
 NOT_ON_OLDEST := $(SERVICES) tests/history tests/checks/celery/test_workers.py tests/checks/celery/test_broker.py \
     tests/cli/test_full_in.py tests/cli/test_history.py tests/docs \
-    tests/page/test_api.py tests/page/test_present.py tests/page/test_running.py tests/page/test_pictures.py
+    tests/page/test_present.py tests/page/test_pictures.py
 
 .PHONY: demo test test-newest test-services test-oldest lint faults bench docs pictures clean packages
 

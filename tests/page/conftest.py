@@ -29,6 +29,9 @@ User.objects.create_user("nostaff", password="x", is_superuser=True)
 """
 
 
+_READY: dict[str, bytes] = {}  # by admin: the SQLite file with tables and users, once one was made
+
+
 @dataclass(frozen=True)
 class Site(Shop):
     """The shop with an admin: Django's own, or Unfold's."""
@@ -41,10 +44,16 @@ class Site(Shop):
         return {**super().env, **more, "DJANGO_SETTINGS_MODULE": "shop.settings"}
 
     def ready(self) -> Self:
-        """Make the tables and the users."""
+        """Make the tables and the users; all but the first SQLite file of an admin are copies."""
+        file = self.state / "db.sqlite3"
+        if not self.databases and self.admin in _READY:
+            file.write_bytes(_READY[self.admin])
+            return self
         done = self.manage("migrate", "--verbosity", "0")
         assert done.code == 0, done.err
         self.ask(USERS)
+        if not self.databases:
+            _READY[self.admin] = file.read_bytes()
         return self
 
     def fill(self, age: float = 60) -> Self:
