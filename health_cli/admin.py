@@ -1,6 +1,7 @@
 """The record in the admin: runs and metrics to look at, alerts to acknowledge and resolve, silences to set."""
 
 import time
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django import forms
@@ -8,7 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -43,6 +44,20 @@ class OfStatus(admin.SimpleListFilter):
         return queryset.filter(status=self.value()) if self.value() else queryset
 
 
+class OfHost(admin.SimpleListFilter):
+    """Chooses by host."""
+
+    title, parameter_name = "host", "host"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The hosts that have recorded."""
+        return [(host.name, host.name) for host in known_hosts(_alias())]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows of one host."""
+        return queryset.filter(host=self.value()) if self.value() else queryset
+
+
 class Newest(Paginator):  # type: ignore[type-arg]  # generic in its stubs, not at run time
     """Pages of the newest rows alone: to count all of a large table takes the database seconds."""
 
@@ -61,6 +76,17 @@ class ForSuperusers(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in i
     show_full_result_count = False
     paginator = Newest
     large: tuple[str, ...] = ()  # columns that a list does not show: a page of reports takes megabytes
+
+    def response_post_save_change(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
+        """Go back to where one came from."""
+        return self._back(request) or super().response_post_save_change(request, obj)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
+        """Go back to where one came from."""
+        return self._back(request) or super().response_post_save_add(request, obj)
+
+    def _back(self, request: HttpRequest) -> HttpResponseRedirect | None:
+        return redirect(page_url()) if request.GET.get("from") == "page" and page_url() else None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows of the database that is recorded in."""
@@ -113,7 +139,7 @@ class HealthRunAdmin(ForSuperusers):
     large = ("report", "state")
 
     list_display = ("started_at", "host", "status", "duration", "trigger")
-    list_filter = (OfStatus,)
+    list_filter = (OfStatus, OfHost)
     exclude = ("state",)
 
 
@@ -124,7 +150,7 @@ class HealthMetricAdmin(ForSuperusers):
     large = ("metric_value",)
 
     list_display = ("timestamp", "host", "check_name", "metric_name", "shown", "status")
-    list_filter = (OfStatus,)
+    list_filter = (OfStatus, OfHost)
     exclude = ("run",)  # a router that knows other databases would look for it there
     search_fields = ("check_name",)
     search_help_text = "A check, or check/metric, by its whole name: host.memory/used_percent"
@@ -151,7 +177,7 @@ class SystemAlertAdmin(ForSuperusers):
     """The alerts, with what people do about them."""
 
     list_display = ("alert_type", "host", "severity", "created_at", "resolved", "resolved_at", "count", "by")
-    list_filter = ("resolved", "severity")
+    list_filter = ("resolved", "severity", OfHost)
     search_fields = ("alert_type", "host", "message")
     actions = ("acknowledge", "resolve", "silence")
     exclude = ("open_key",)
@@ -163,6 +189,13 @@ class SystemAlertAdmin(ForSuperusers):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """All that was recorded."""
         return [field.name for field in SystemAlert._meta.fields if field.name not in {"why", "open_key"}]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Say what saving means."""
+        said = {"title": "Acknowledge an alert", "show_save_and_continue": False, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, said)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Write down who acknowledges it, and when; what a run may change meanwhile is left alone."""
@@ -218,6 +251,10 @@ class SilenceAdmin(ForSuperusers):
     form = SilenceForm
     list_display = ("pattern", "host", "until", "by", "why")
     fields = ("pattern", "host", "until", "why")
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What the page asks for, for a while."""
+        return {"until": timezone.now() + timedelta(seconds=A_WHILE), **super().get_changeform_initial_data(request)}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Superusers silence."""

@@ -51,6 +51,7 @@ class HealthRun(models.Model):
         ordering = ("-started_at", "-id")
         indexes: ClassVar[list[Index]] = [
             Index(fields=["host", "started_at"], name="health_run_host"),
+            Index(fields=["host", "complete", "started_at"], name="health_run_complete"),
             Index(fields=["started_at"], name="health_run_started"),
             Index(fields=["condensed", "started_at"], name="health_run_condensed"),
         ]

@@ -3,9 +3,13 @@
 import math
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Generator
+from itertools import islice
+from urllib.parse import urlencode
 
+from asgiref.sync import sync_to_async
 from django.contrib import admin, messages
+from django.core.handlers.asgi import ASGIRequest
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -15,20 +19,20 @@ from django.http import (
     StreamingHttpResponse,
 )
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import parse_etags
 from django.views.decorators.csrf import csrf_protect
 
 from health_cli import __version__
 from health_cli.cli.export import EXPORTS, SCHEMA, Head, iso, point
 from health_cli.config.django_source import health_setting
-from health_cli.core.assembly import Stamp
-from health_cli.history.database import ANSWER, bounded
+from health_cli.core.assembly import Stamp, machine
 from health_cli.history.handling import as_json
 from health_cli.history.last import aged, missing
 from health_cli.history.reading import Reader, Series
 from health_cli.history.trend_words import as_json as trends_json
 from health_cli.history.trend_words import said
-from health_cli.page.access import for_superusers, plainly
+from health_cli.page.access import for_superusers, plainly, within_limits
 from health_cli.page.overview import known_alerts, newest_of, open_alerts, overview
 from health_cli.page.present import etag_of, page_of
 from health_cli.page.ranges import RANGES, Range
@@ -38,6 +42,7 @@ from health_cli.page.throttle import Throttle
 
 a_run = Throttle("run", 1, 60)
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+LINES = 500  # of an export in one piece
 DOWNLOAD = {"csv": "text/csv", "json": "application/json", "ndjson": "application/x-ndjson"}
 
 
@@ -45,9 +50,8 @@ DOWNLOAD = {"csv": "text/csv", "json": "application/json", "ndjson": "applicatio
 def page(request: HttpRequest) -> HttpResponse:
     """The last recorded run of a host; with `part` the content alone, to be put in the place of an older one."""
     setting = health_setting()
-    with bounded(setting.RECORD_DATABASE, ANSWER):
-        found = overview(setting.RECORD_DATABASE, request.GET.get("host", ""), setting)
-    context = {"found": found, "page": page_of(found, time.time())}
+    found = overview(setting.RECORD_DATABASE, request.GET.get("host", ""), setting)
+    context = {"found": found, "page": page_of(found, time.time()), "here": setting.HOST or machine()}
     if "part" in request.GET:
         return render(request, "health_cli/content.html", context)
     return render(request, "health_cli/page.html", {**admin.site.each_context(request), "title": "Health", **context})
@@ -60,14 +64,13 @@ def last(request: HttpRequest) -> HttpResponse:
     if not host:
         return plainly("Name a host: ?host=NAME.", 400, True)
     setting = health_setting()
-    with bounded(setting.RECORD_DATABASE, ANSWER):
-        newest = newest_of(setting.RECORD_DATABASE, host, setting)
-        alerts = open_alerts(setting.RECORD_DATABASE)
+    newest = newest_of(setting.RECORD_DATABASE, host, setting)
+    alerts = open_alerts(setting.RECORD_DATABASE)
     report = aged(newest.last, None) if newest.last else None
     etag = etag_of(newest, report, alerts)
     if etag in parse_etags(request.headers.get("If-None-Match", "")):
         return _tagged(HttpResponseNotModified(), etag)
-    found = report or Stamp(__version__).finish([missing(host)])
+    found = report or Stamp(__version__).finish([missing(host)], host=host)
     return _tagged(JsonResponse(found.to_json(), status=200 if report else 404), etag)
 
 
@@ -82,8 +85,7 @@ def series(request: HttpRequest) -> HttpResponse:
     asked = _asked(request)
     if isinstance(asked, HttpResponse):
         return asked
-    with bounded(alias := health_setting().RECORD_DATABASE, ANSWER):
-        found = seen(alias, *asked)
+    found = seen(health_setting().RECORD_DATABASE, *asked)
     return JsonResponse(
         {
             "schema": SCHEMA,
@@ -103,8 +105,7 @@ def series(request: HttpRequest) -> HttpResponse:
 def alerts(request: HttpRequest) -> HttpResponse:
     """The alerts of all hosts or of one, of all checks or of one, the open ones first."""
     wanted = {"host": request.GET.get("host", ""), "check": request.GET.get("check", "")}
-    with bounded(alias := health_setting().RECORD_DATABASE, ANSWER):
-        rows = known_alerts(alias, **wanted)
+    rows = known_alerts(health_setting().RECORD_DATABASE, **wanted)
     return JsonResponse({"schema": "health-cli-alerts/1", "alerts": [as_json(row) for row in rows]})
 
 
@@ -117,25 +118,39 @@ def export(request: HttpRequest) -> HttpResponseBase:
     name = request.GET.get("format", "csv")
     if name not in EXPORTS:
         return plainly(f"There is no format '{name}': choose {', '.join(EXPORTS)}.", 400, True)
-    with bounded(alias := health_setting().RECORD_DATABASE, ANSWER):
-        found = seen(alias, *asked)
+    found = seen(alias := health_setting().RECORD_DATABASE, *asked)
     head = Head(found.series, found.unit, found.since, found.until, trends_json(found.trends))
     file = _NO_NAME.sub("-", found.series.name).strip("-")
+    pieces = _pieces(alias, name, head)
     return StreamingHttpResponse(
-        _rows(alias, name, head),
+        _off_the_loop(pieces) if isinstance(request, ASGIRequest) else pieces,
         headers={"Content-Disposition": f'attachment; filename="{file}.{name}"'},
         content_type=f"{DOWNLOAD[name]}; charset=utf-8",
     )
 
 
-def _rows(alias: str, name: str, head: Head) -> Iterator[str]:
-    with bounded(alias, ANSWER):
-        yield from EXPORTS[name](head, Reader(alias).rows(head.series, head.since, head.until))
+def _pieces(alias: str, name: str, head: Head) -> Generator[str]:
+    """Yield the file in pieces of some lines."""
+    with within_limits(alias):
+        lines = iter(EXPORTS[name](head, Reader(alias).rows(head.series, head.since, head.until)))
+        while piece := "".join(islice(lines, LINES)):
+            yield piece
+
+
+async def _off_the_loop(pieces: Generator[str]) -> AsyncIterator[str]:
+    """Yield them in an async server: Django would take them all into memory first."""
+    following, end = sync_to_async(lambda: next(pieces, "")), sync_to_async(pieces.close)
+    try:
+        while piece := await following():
+            yield piece
+    finally:
+        await end()  # in the thread that has the connection
 
 
 def _asked(request: HttpRequest) -> tuple[Series, Range] | HttpResponse:
     """Return which metric in which range is meant, or the answer to who does not say."""
     host, metric, name = (request.GET.get(key, "") for key in ("host", "metric", "range"))
+    name = name or next(iter(RANGES))
     check, _, short = metric.rpartition("/")
     if not host or not check or not short:
         return plainly("Name a host and a metric: ?host=NAME&metric=CHECK/METRIC.", 400, True)
@@ -145,15 +160,16 @@ def _asked(request: HttpRequest) -> tuple[Series, Range] | HttpResponse:
 
 
 @csrf_protect
-@for_superusers("POST")
+@for_superusers("POST", reads=False)
 def run_now(request: HttpRequest) -> HttpResponse:
     """Have the checks run, at most once a minute, and tell what became of it."""
     as_data = request.headers.get("Accept") == "application/json"
     if seconds := a_run.wait():
-        text = f"The checks have just been run: wait {math.ceil(seconds)} seconds."
+        text = f"The checks have just been run: wait {math.ceil(seconds)} seconds, and go back to the page."
         return plainly(text, 429, as_data, seconds)
     started = start(health_setting())
     if as_data:
         return JsonResponse(started._asdict(), status=202 if started.state == "queued" else 200)
     messages.info(request, started.message)
-    return redirect("health:page")
+    query = urlencode({"host": started.host or request.POST.get("host", "")})
+    return redirect(f"{reverse('health:page')}?{query}")

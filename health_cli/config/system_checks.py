@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Warning
 
 from health_cli.config.builtin import FAMILIES
 from health_cli.config.load import catalogue
-from health_cli.config.page_url import page_url
+from health_cli.config.page_url import is_hidden, page_url
 from health_cli.config.request import Request
 from health_cli.config.setting import validate
 from health_cli.config.source import locate
@@ -24,7 +24,7 @@ def check_setting(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     E001 to E004 come from the setting alone; E005 is what only shows once the checks are known, such as
     a threshold for a metric that no check has, E006 an alias that DATABASES has not; W001 is a driver that is not
     installed, W002 a module that can't be imported, W003 a pattern about alerts that means no check of this host,
-    W004 an admin without our page.
+    W004 an admin without our page, or one whose own URLs hide it.
     """
     source = locate(None, None, None)
     setting, problems = validate(source.setting)
@@ -52,12 +52,23 @@ def _what_is_missing() -> Iterator[CheckMessage]:
                     hint=f"pip install 'health-cli[{requirement.extra}]'",
                     id="health_cli.W001",
                 )
-    if apps.is_installed("django.contrib.admin") and getattr(settings, "ROOT_URLCONF", None) and not page_url():
-        yield Warning(
-            "The page has no URL, so the admin shows no last run.",
-            hint='Put path("admin/health/", include("health_cli.urls")) before the admin\'s own path, or silence this.',
-            id="health_cli.W004",
-        )
+    yield from _what_hides_the_page()
     if not found.results:
         for line in lost_alert_patterns(found.setting, found.chosen, FAMILIES):
             yield Warning(line, hint="'health list' shows every check.", id="health_cli.W003")
+
+
+def _what_hides_the_page() -> Iterator[CheckMessage]:
+    if not apps.is_installed("django.contrib.admin") or not getattr(settings, "ROOT_URLCONF", None):
+        return
+    path = page_url()
+    if path and not is_hidden(path):
+        return
+    yield Warning(
+        f"The page's URL {path} is never reached: another one before it takes that path."
+        if path
+        else "The page has no URL, so the admin shows no last run.",
+        hint='Put path("admin/health/", include("health_cli.urls")) before the admin\'s own path, or put '
+        "'health_cli.W004' into SILENCED_SYSTEM_CHECKS.",
+        id="health_cli.W004",
+    )

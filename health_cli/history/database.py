@@ -24,6 +24,10 @@ CONNECT, ANSWER = 2.0, 3.0  # seconds that the server may take, at the most
 EXTRAS = {"mysql": "mysql", "postgresql": "postgres", "postgis": "postgres"}  # part of an engine's name -> its driver's
 
 
+class NoFile(OperationalError):
+    """SQLite has no such file."""
+
+
 def load_models() -> None:
     """Make `health_cli.models` importable."""
     if not apps.ready:
@@ -85,9 +89,9 @@ def _limit(connection: BaseDatabaseWrapper, connect: float, answer: float) -> No
 
 
 def _refuse_missing(name: str) -> None:
-    """Raise OperationalError where there is no such file: SQLite would make one, and all would seem well."""
+    """Raise NoFile where there is no such file: SQLite would make one, and all would seem well."""
     if not name.startswith(("file:", ":memory:")) and not os.path.exists(name):
-        raise OperationalError(f"there is no file {name}: 'manage.py migrate' makes it")
+        raise NoFile(f"there is no file {name}: 'manage.py migrate' makes it")
 
 
 def _most_parameters(connection: BaseDatabaseWrapper) -> int:

@@ -1,8 +1,10 @@
 """Elsewhere: the last run of any host, out of the database."""
 
 import time
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 
 from health_cli.core.errors import ConfigError
 from health_cli.core.report import Report
@@ -13,14 +15,49 @@ from health_cli.history.opening import Record
 from health_cli.models import HOST, HealthRun
 
 LIMIT = 3.0  # seconds that the database may take to answer
-MOST = 50  # runs that are looked at, where none of them was complete
+PARTS = 50  # runs of some checks only that are looked at since the newest one of all checks
+
+# Each part by the index on host, complete and started_at. The reports of no other runs are read: with a condition
+# beside the LIMIT, MariaDB would read all runs of the host. A run in the future is of when the clock was wrong.
+NEWEST = """
+WITH whole AS (
+    SELECT id, started_at FROM health_cli_healthrun
+    WHERE host = %(host)s AND complete = %(yes)s AND started_at <= %(until)s ORDER BY started_at DESC LIMIT 1
+), parts AS (
+    SELECT id, started_at FROM health_cli_healthrun
+    WHERE host = %(host)s AND complete = %(no)s AND started_at <= %(until)s ORDER BY started_at DESC LIMIT %(parts)s
+), ahead AS (
+    SELECT id FROM health_cli_healthrun
+    WHERE host = %(host)s AND started_at > %(until)s ORDER BY started_at DESC LIMIT 1
+), chosen AS (
+    SELECT id FROM whole
+    UNION ALL
+    SELECT p.id FROM parts p LEFT JOIN whole w ON w.started_at > p.started_at WHERE w.id IS NULL
+    UNION ALL
+    SELECT id FROM ahead WHERE NOT EXISTS (SELECT 1 FROM whole) AND NOT EXISTS (SELECT 1 FROM parts)
+)
+SELECT r.id, r.uuid, r.started_at, r.complete, r.report, r.state
+FROM chosen c JOIN health_cli_healthrun r ON r.id = c.id
+UNION ALL
+SELECT id, uuid, started_at, complete, NULL, NULL FROM (
+    SELECT id, uuid, started_at, complete FROM health_cli_healthrun
+    WHERE host = %(host)s AND started_at <= %(until)s ORDER BY started_at DESC LIMIT %(lately)s
+) lately
+"""
+
+
+class Runs(NamedTuple):
+    """The runs that what is last is made of, the oldest first; the newest ones without reports, the newest first."""
+
+    chosen: Sequence[HealthRun]
+    lately: Sequence[HealthRun]
 
 
 def last_of(host: str, record: Record) -> tuple[Last | None, list[str]]:
     """Return what is last of a host, or None and the hosts there are; ConfigError where the record can't be read."""
     try:
         with record.connected(LIMIT):
-            last = _last(host, record.alias)
+            last = last_after(newest_runs(record.alias, host).chosen)
             hosts = [] if last else _hosts(record.alias)
     except DatabaseError as error:
         problem = ConfigError(explain(error, record.alias))
@@ -31,19 +68,22 @@ def last_of(host: str, record: Record) -> tuple[Last | None, list[str]]:
     return last, hosts
 
 
-def _last(host: str, alias: str) -> Last | None:
-    """Join the newest complete run of a host and those that came after it.
+def newest_runs(alias: str, host: str, lately: int = 0) -> Runs:
+    """Return the newest run of all checks of a host and those of some checks since then, and the newest so many.
 
-    A run in the future, of when the clock was wrong, counts only where there is no other.
+    One in the future counts only where there is no other. Takes one query.
     """
-    every = HealthRun.objects.using(alias).filter(host=fitting(host, HOST)).order_by("-started_at")
-    runs = every.filter(started_at__lte=moment(time.time() + AHEAD))
-    newest = list(runs[:1]) or list(every[:1])
-    if newest and not newest[0].complete:
-        newest = list(runs[:MOST]) or newest
-        complete = next((place for place, run in enumerate(newest) if run.complete), len(newest))
-        newest = newest[: complete + 1]
-    return joined((Report.from_json(run.report), seconds_of(run.started_at), run.complete) for run in newest[::-1])
+    until = connections[alias].ops.adapt_datetimefield_value(moment(time.time() + AHEAD))
+    asked = {
+        "host": fitting(host, HOST), "until": until, "yes": True, "no": False, "parts": PARTS, "lately": lately
+    }  # fmt: skip
+    found = sorted(HealthRun.objects.using(alias).raw(NEWEST, asked), key=lambda run: (run.started_at, run.pk))
+    return Runs([run for run in found if run.report], [run for run in reversed(found) if not run.report])
+
+
+def last_after(runs: Iterable[HealthRun]) -> Last | None:
+    """Return what is last after these runs, the oldest first."""
+    return joined((Report.from_json(run.report), seconds_of(run.started_at), run.complete) for run in runs)
 
 
 def _hosts(alias: str) -> list[str]:

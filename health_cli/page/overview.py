@@ -10,54 +10,61 @@ from typing import NamedTuple
 from django.db import connections
 
 from health_cli.config.setting import HealthSetting
-from health_cli.core.report import Report
+from health_cli.core.names import matches
 from health_cli.core.status import Status
 from health_cli.history.alerts import Memory
 from health_cli.history.database import moment, seconds_of
-from health_cli.history.last import AHEAD, Last, joined
+from health_cli.history.elsewhere import last_after, newest_runs
+from health_cli.history.last import AHEAD, STALE, Last
 from health_cli.history.loading import fitting
-from health_cli.models import CHECK, HOST, HealthHour, HealthMetric, HealthRun, SystemAlert
+from health_cli.models import CHECK, HOST, HealthHour, HealthMetric, HealthRun, Silence, SystemAlert
 
-RUNS = 30  # the newest runs of a host: how often they come, and the ends of the sparklines
-PARTS = 50  # runs of some checks only that are looked at since the last one of all checks
+MOST_RUNS, RUNS = 120, 30  # newest runs whose times are known; at the ends of the sparklines are at least so many,
+NUMBERS = 6_000  # and more where these are no more numbers than that
+REGULAR = 5  # gaps between runs that tell how often they come, most of them near the middle one
 ALERTS = 100  # open alerts that are shown
+SILENCES = 200  # of which may be shown with them
 HOUR, DAY = 3_600, 86_400
 
-# The hosts one after the other, by the index on host and started_at, and the newest run of each: most servers would
-# read the whole index for a DISTINCT or a GROUP BY.
-HOSTS = """
+# The names of the hosts, by the index on host and started_at. MySQL and MariaDB leap through it for a DISTINCT; the
+# others would read all of it, and take one host after the other instead, which those two do a thousand times at most.
+LEAP = "WITH hosts (host) AS (SELECT DISTINCT host FROM health_cli_healthrun)"
+STEPS = """
 WITH RECURSIVE hosts (host) AS (
     SELECT MIN(host) FROM health_cli_healthrun
     UNION ALL
     SELECT (SELECT MIN(r.host) FROM health_cli_healthrun r WHERE r.host > hosts.host) FROM hosts
     WHERE hosts.host IS NOT NULL
 )
-SELECT r.id, r.host, r.status, r.started_at FROM hosts h JOIN health_cli_healthrun r ON r.id = (
-    SELECT n.id FROM health_cli_healthrun n WHERE n.host = h.host ORDER BY n.started_at DESC LIMIT 1
-)
 """
-
-# The newest run of all checks and those since then, the reports of no others: with the condition beside the LIMIT,
-# MariaDB reads all runs of the host.
-NEWEST = """
-WITH newest AS (
-    SELECT id, started_at, complete FROM health_cli_healthrun
-    WHERE host = %s AND started_at <= %s ORDER BY started_at DESC LIMIT %s
-)
-SELECT r.id, r.uuid, r.started_at, r.complete, r.report, r.state
-FROM newest n JOIN health_cli_healthrun r ON r.id = n.id
-WHERE n.started_at >= COALESCE(
-    (SELECT MAX(started_at) FROM newest WHERE complete), (SELECT MIN(started_at) FROM newest)
+# The newest run of each; one in the future, of when the clock was wrong, only where there is no other.
+NEWEST_OF_EACH = """
+SELECT r.id, r.host, r.status, r.complete, r.started_at FROM hosts h JOIN health_cli_healthrun r ON r.id = COALESCE(
+    (SELECT n.id FROM health_cli_healthrun n
+     WHERE n.host = h.host AND n.started_at <= %s ORDER BY n.started_at DESC LIMIT 1),
+    (SELECT n.id FROM health_cli_healthrun n WHERE n.host = h.host ORDER BY n.started_at DESC LIMIT 1)
 )
 """
 
 
 class Host(NamedTuple):
-    """A host that has recorded, with the status of its newest run and when that began, since the epoch."""
+    """A host that has recorded, with what its newest run found and when that began, since the epoch."""
 
     name: str
     status: Status
     at: float
+    complete: bool = True
+
+    def judged(self, every: float, alerts: Sequence[SystemAlert], now: float) -> "Host":
+        """Return the host with the status that it has now, where a run is due every so many seconds (0: unknown).
+
+        A run that is stale, or in the future, tells nothing. One of some checks leaves to the open alerts what the
+        others found.
+        """
+        if self.at > now + AHEAD or (every and now - self.at > every * STALE):
+            return self._replace(status=Status.UNKNOWN)
+        open_ = () if self.complete else (worth(alert) for alert in alerts if alert.host == self.name)
+        return self._replace(status=max((self.status, *open_)))
 
 
 class Span(NamedTuple):
@@ -73,15 +80,19 @@ Sparks = Mapping[tuple[str, str], Sequence[Span]]
 
 
 class Newest(NamedTuple):
-    """What is last of a host, the runs that it is made of, and what alerting remembers of each check after them."""
+    """What is last of a host, the runs that it is made of, and what alerting remembers of each check after them.
+
+    `lately` has the ids of the newest runs, and when they began, the newest first.
+    """
 
     last: Last | None
     runs: Sequence[str]
     memories: Mapping[str, Memory]
+    lately: Sequence[tuple[int, float]] = ()
 
 
 class Overview(NamedTuple):
-    """What there is to show of one host, and the open alerts of all.
+    """What there is to show of one host, and the open alerts of all with what silences them.
 
     `every` is the time between two runs in seconds, 0 where it is not known; it is `expected` where the setting says
     so, and else what it usually was.
@@ -91,51 +102,66 @@ class Overview(NamedTuple):
     hosts: Sequence[Host]
     newest: Newest
     alerts: Sequence[SystemAlert]
+    silences: Sequence[Silence]
     sparks: Sparks
     every: float
     expected: bool
 
+    def silence_of(self, alert: SystemAlert) -> Silence | None:
+        """Return the silence that lasts longest of those that hold an alert back."""
+        found = (s for s in self.silences if s.host in {"", alert.host} and matches(alert.alert_type, s.pattern))
+        return max(found, key=lambda silence: silence.until, default=None)
+
 
 def overview(alias: str, host: str, setting: HealthSetting) -> Overview:
     """Return what there is to show of a host; without a name, of the one that is worst. DatabaseError."""
+    now, alerts = time.time(), open_alerts(alias)
     hosts = known_hosts(alias)
-    host = host or max(hosts, key=lambda each: (each.status, each.at), default=Host("", Status.UNKNOWN, 0)).name
-    runs = _runs(alias, host)
+    judged = [each.judged(setting.RECORD_EVERY, alerts, now) for each in hosts]
+    host = host or max(judged, key=lambda each: (each.status, each.at), default=Host("", Status.UNKNOWN, 0)).name
+    newest = newest_of(alias, host, setting)
+    every = setting.RECORD_EVERY or usual([at for _, at in newest.lately])
     return Overview(
         host=host,
-        hosts=hosts,
-        newest=newest_of(alias, host, setting),
-        alerts=open_alerts(alias),
-        sparks=_sparks(alias, host, [number for number, _ in runs]),
-        every=setting.RECORD_EVERY or _usual([at for _, at in runs]),
+        hosts=[each.judged(every, alerts, now) for each in hosts],
+        newest=newest,
+        alerts=alerts,
+        silences=list(Silence.objects.using(alias).filter(until__gt=moment(now))[:SILENCES]),
+        sparks=_sparks(alias, host, newest, now),
+        every=every,
         expected=bool(setting.RECORD_EVERY),
     )
 
 
 def known_hosts(alias: str) -> list[Host]:
-    """Return the hosts by their names."""
-    rows = HealthRun.objects.using(alias).raw(HOSTS)
-    found = [Host(row.host, Status.parse(row.status), seconds_of(row.started_at)) for row in rows]
-    return sorted(found)
+    """Return the hosts by their names, each with what its newest run found."""
+    hosts = LEAP if connections[alias].vendor == "mysql" else STEPS
+    rows = HealthRun.objects.using(alias).raw(f"{hosts} {NEWEST_OF_EACH}", [_soon(alias)])
+    return sorted(Host(row.host, Status.parse(row.status), seconds_of(row.started_at), row.complete) for row in rows)
 
 
 def newest_of(alias: str, host: str, setting: HealthSetting) -> Newest:
     """Return what is last of a host: its newest run of all checks, and the runs of some of them since then."""
-    until = connections[alias].ops.adapt_datetimefield_value(moment(time.time() + AHEAD))
-    found = HealthRun.objects.using(alias).raw(NEWEST, [fitting(host, HOST), until, PARTS])
-    rows = sorted(found, key=lambda row: row.started_at)
-    last = joined((Report.from_json(row.report), seconds_of(row.started_at), row.complete) for row in rows)
-    last = last and last._replace(every=setting.RECORD_EVERY, fail_on=setting.FAIL_ON)
-    memories = rows[-1].state.get("checks", {}) if rows else {}
+    runs, lately = newest_runs(alias, host, MOST_RUNS)
+    last = last_after(runs)
+    memories = runs[-1].state.get("checks", {}) if runs else {}
     return Newest(
-        last, [str(row.uuid) for row in rows], {name: Memory.from_json(data) for name, data in memories.items()}
+        last and last._replace(every=setting.RECORD_EVERY, fail_on=setting.FAIL_ON),
+        [str(run.uuid) for run in runs],
+        {name: Memory.from_json(data) for name, data in memories.items()},
+        [(run.pk, seconds_of(run.started_at)) for run in lately],
     )
 
 
+def worth(alert: SystemAlert) -> Status:
+    """Return the status that an open alert stands for."""
+    return Status.CRITICAL if alert.severity == SystemAlert.Severity.CRITICAL else Status.WARNING
+
+
 def open_alerts(alias: str) -> list[SystemAlert]:
-    """Return the open alerts of all hosts, the worst and among these the newest first."""
+    """Return the open alerts of all hosts, the worst and among these the newest first; one more than are shown."""
     rows = SystemAlert.objects.using(alias).filter(resolved=False)
-    return list(rows.order_by("severity", "-created_at")[:ALERTS])  # "critical" is the first by the alphabet, too
+    return list(rows.order_by("severity", "-created_at")[: ALERTS + 1])  # "critical" is first by the alphabet, too
 
 
 def known_alerts(alias: str, *, host: str, check: str) -> list[SystemAlert]:
@@ -145,36 +171,44 @@ def known_alerts(alias: str, *, host: str, check: str) -> list[SystemAlert]:
     return list((rows.filter(alert_type=fitting(check, CHECK)) if check else rows)[:ALERTS])
 
 
-def _runs(alias: str, host: str) -> list[tuple[int, float]]:
-    """Return the ids of the newest runs, and when they began, the newest first."""
-    runs = HealthRun.objects.using(alias).filter(host=fitting(host, HOST))
-    runs = runs.filter(started_at__lte=moment(time.time() + AHEAD))  # one in the future is of when the clock was wrong
-    rows = runs.order_by("-started_at").values_list("id", "started_at")[:RUNS]
-    return [(number, seconds_of(at)) for number, at in rows]
+def usual(times: Sequence[float]) -> float:
+    """Return how far apart runs usually are, in seconds, the newest run first; 0 where nobody can tell.
 
-
-def _usual(times: Sequence[float]) -> float:
-    """Return how far apart runs usually are, in seconds; 0 where there are too few to tell."""
+    It takes some gaps, and three of four within the double and the half of the middle one: runs by hand tell nothing.
+    """
     gaps = [later - earlier for later, earlier in pairwise(times)]
-    return median(gaps) if len(gaps) > 1 else 0.0
+    if len(gaps) < REGULAR:
+        return 0.0
+    middle = median(gaps)
+    near = sum(middle / 2 <= gap <= middle * 2 for gap in gaps)
+    return middle if near >= len(gaps) * 3 / 4 else 0.0
 
 
-def _sparks(alias: str, host: str, runs: Sequence[int]) -> Sparks:
+def _soon(alias: str) -> object:
+    """Return the end of what is not in the future, for raw SQL; clocks differ a little."""
+    return connections[alias].ops.adapt_datetimefield_value(moment(time.time() + AHEAD))
+
+
+def _sparks(alias: str, host: str, newest: Newest, now: float) -> Sparks:
     """Return what each metric was in the last day: by hours, and from where they end by runs."""
     found: dict[tuple[str, str], list[Span]] = defaultdict(list)
-    begin = time.time() - DAY
-    hours = HealthHour.objects.using(alias).filter(host=fitting(host, HOST), hour__gte=moment(begin), count__gt=0)
-    over = 0.0
-    for check, metric, hour, *numbers in hours.order_by("hour").values_list(
+    begin = over = now - DAY
+    hours = HealthHour.objects.using(alias).filter(host=fitting(host, HOST), count__gt=0)
+    hours = hours.filter(hour__gte=moment(begin), hour__lte=moment(now + AHEAD)).order_by("hour")
+    for check, metric, hour, *numbers in hours.values_list(
         "check_name", "metric_name", "hour", "minimum", "mean", "maximum"
     ):
         at = seconds_of(hour)
         found[check, metric].append(Span(at + HOUR / 2, *numbers))
         over = max(over, at + HOUR)
-    rows = HealthMetric.objects.using(alias).filter(run__in=runs, value__isnull=False)
-    for check, metric, time_, value in rows.order_by("run_id", "id").values_list(
-        "check_name", "metric_name", "timestamp", "value"
-    ):
-        if (at := seconds_of(time_)) >= max(over, begin):
-            found[check, metric].append(Span(at, value, value, value))
+    times = {number: at for number, at in newest.lately[: _most(newest)] if at >= over}
+    rows = HealthMetric.objects.using(alias).filter(run__in=times, value__isnull=False)
+    for number, check, metric, value in rows.values_list("run_id", "check_name", "metric_name", "value"):
+        found[check, metric].append(Span(times[number], value, value, value))
     return {name: sorted(spans) for name, spans in found.items()}
+
+
+def _most(newest: Newest) -> int:
+    """Return of how many runs the numbers are read: the more of them the less each has."""
+    numbers = sum(len(result.metrics) for result in newest.last.report.checks) if newest.last else 0
+    return max(NUMBERS // max(numbers, 1), RUNS)

@@ -15,12 +15,13 @@ from health_cli.core.units import fixed_point, humanize
 from health_cli.history.database import moment, seconds_of
 from health_cli.history.last import STALE, Last, aged
 from health_cli.history.loading import fitting
-from health_cli.models import CHECK, SystemAlert
+from health_cli.models import CHECK, Silence, SystemAlert
 from health_cli.page.bars import Bar, bar_of
-from health_cli.page.overview import Newest, Overview, Sparks
+from health_cli.page.overview import ALERTS, Newest, Overview, worth
 from health_cli.page.ranges import RANGES
 from health_cli.page.sparklines import Sparkline, sparkline
 
+HOSTS = 60  # that can be chosen from
 LATE = 1.25  # times the interval between two runs after which the next one is late: a run takes some time itself
 TITLES = {"api": "API", "database": "Databases", "cache": "Caches", "health": "health-cli"}
 
@@ -117,19 +118,33 @@ class Group(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """An open alert."""
+    """An open alert, and what holds it back, if anything does."""
 
     alert: SystemAlert
     status: str
     since: Moment
     elsewhere: bool
+    silence: Silence | None
+
+
+class Pill(NamedTuple):
+    """A host to switch to; `ago` says how old its newest run is where that is too old."""
+
+    name: str
+    status: str
+    ago: str
+    current: bool
 
 
 class Page(NamedTuple):
     """All that the template writes; `verdict` is on a last run that is too old to count."""
 
     etag: str
+    now: str
+    hosts: Sequence[Pill]
+    more_hosts: int
     notices: Sequence[Notice]
+    more_alerts: bool
     report: Report | None = None
     age: Age | None = None
     verdict: Result | None = None
@@ -160,25 +175,45 @@ class Page(NamedTuple):
 
 def page_of(found: Overview, now: float) -> Page:
     """Return what the page shows of a host at that time, in seconds since the epoch."""
-    last = found.newest.last
-    notices = [_notice(alert, found.host, now) for alert in found.alerts]
-    report = aged(last, None) if last else None
-    page = Page(etag_of(found.newest, report, found.alerts), notices)
-    if last is None or report is None:
+    last, pills = found.newest.last, pills_of(found, now)
+    page = Page(
+        etag=etag_of(found.newest, aged(last, None) if last else None, found.alerts),
+        now=iso_utc(now),
+        hosts=pills,
+        more_hosts=len(found.hosts) - len(pills),
+        notices=[_notice(alert, found, now) for alert in found.alerts[:ALERTS]],
+        more_alerts=len(found.alerts) > ALERTS,
+    )
+    if last is None:
         return page
+    age = age_of(last, found.every, found.expected, now)
+    report = aged(last, found.every * STALE if age.word == "stale" else None)
     verdict = next((result for result in report.checks if result.name == LAST), None)
     alerts = {alert.alert_type for alert in found.alerts if alert.host == found.host}
     shown = last.report if verdict else report  # what is too old counts no more, and is shown as it was
     cards = [_card(result, found, alerts, now) for result in shown.worst_first]
-    age = age_of(last, found.every, found.expected, now)
     return page._replace(report=report, age=age, verdict=verdict, groups=list(_groups(cards)))
+
+
+def pills_of(found: Overview, now: float) -> Sequence[Pill]:
+    """Return the hosts to choose from by their names; where there are too many, the worst of them and the one shown."""
+    worst = sorted(found.hosts, key=lambda host: (host.name != found.host, -host.status, host.name))[:HOSTS]
+    return [
+        Pill(
+            name=host.name,
+            status=host.status.word,
+            ago=humanize(round(now - host.at), "s") if found.every and now - host.at > found.every * STALE else "",
+            current=host.name == found.host,
+        )
+        for host in sorted(worst)
+    ]
 
 
 def etag_of(newest: Newest, report: Report | None, alerts: Sequence[SystemAlert]) -> str:
     """Return what changes whenever there is something new to see; the age alone is nothing new."""
     seen = [(alert.pk, alert.severity, alert.count, alert.flapping, str(alert.acknowledged_at)) for alert in alerts]
-    text = repr((newest.runs, report and report.status, seen))
-    return f'W/"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    statuses = [(result.name, result.status.word) for result in report.checks] if report else []
+    return f'W/"{hashlib.sha256(repr((newest.runs, statuses, seen)).encode()).hexdigest()[:32]}"'
 
 
 def age_of(last: Last, every: float, expected: bool, now: float) -> Age:
@@ -197,20 +232,20 @@ def _groups(cards: Sequence[Card]) -> Iterator[Group]:
         yield Group(title, [card for card in cards if card.result.subsystem == subsystem])
 
 
-def _notice(alert: SystemAlert, host: str, now: float) -> Notice:
+def _notice(alert: SystemAlert, found: Overview, now: float) -> Notice:
     since = Moment.of(seconds_of(alert.created_at), now)
-    return Notice(alert, "critical" if alert.severity == "critical" else "warning", since, alert.host != host)
+    return Notice(alert, worth(alert).word, since, alert.host != found.host, found.silence_of(alert))
 
 
 def _card(result: Result, found: Overview, alerts: Collection[str], now: float) -> Card:
     memory = found.newest.memories.get(result.name)
     since = Moment.of(memory.since, now) if memory and memory.status == result.status.word else None
-    rows = [_row(result.name, metric, found.sparks, now) for metric in result.metrics]
+    rows = [_row(result.name, metric, found, now) for metric in result.metrics]
     return Card(result, since, rows, list(_data(result)), fitting(result.name, CHECK) in alerts)
 
 
-def _row(check: str, metric: Metric, sparks: Sparks, now: float) -> Row:
-    spark = sparkline(sparks.get((check, metric.name), ()), now)
+def _row(check: str, metric: Metric, found: Overview, now: float) -> Row:
+    spark = sparkline(found.sparks.get((check, metric.name), ()), now, found.every)
     limits = [
         f"{word} {limit.describe(metric.unit)}"
         for word, limit in (("warning", metric.warning), ("critical", metric.critical))

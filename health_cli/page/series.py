@@ -12,6 +12,7 @@ from django.db.models.functions import Cast
 from health_cli.core.filling import fills
 from health_cli.core.status import Status
 from health_cli.history.database import moment, seconds_of
+from health_cli.history.last import AHEAD
 from health_cli.history.loading import fitting
 from health_cli.history.reading import FINE, FORESEEN, Row, Series
 from health_cli.history.trends import HOUR, Trends, medians, trends
@@ -58,7 +59,8 @@ def seen(alias: str, series: Series, shown: Range) -> Seen:
 
 def _hours(alias: str, series: Series, since: float) -> tuple[list[Row], str]:
     """Return the hours from a moment on, each at its middle, and the unit of the newest."""
-    hours = HealthHour.objects.using(alias).filter(**_columns(series), hour__gte=moment(since)).order_by("hour")
+    between = {"hour__gte": moment(since), "hour__lte": moment(time.time())}
+    hours = HealthHour.objects.using(alias).filter(**_columns(series), **between).order_by("hour")
     rows = list(hours.values_list("hour", "mean", "minimum", "maximum", "count", "status", "unit"))
     found = [Row(seconds_of(at) + HOUR / 2, m, low, high, n, status, True) for at, m, low, high, n, status, _ in rows]
     return found, rows[-1][-1] if rows else ""
@@ -66,7 +68,8 @@ def _hours(alias: str, series: Series, since: float) -> tuple[list[Row], str]:
 
 def _runs(alias: str, series: Series, since: float, unit: str) -> tuple[list[Row], str, Mapping[str, Any]]:
     """Return the runs from a moment on, the unit, and what else the newest of them says."""
-    runs = HealthMetric.objects.using(alias).filter(**_columns(series), timestamp__gte=moment(since))
+    between = {"timestamp__gte": moment(since), "timestamp__lte": moment(time.time() + AHEAD)}
+    runs = HealthMetric.objects.using(alias).filter(**_columns(series), **between)
     text = Cast("metric_value", TextField())  # only the newest is read: to parse all takes as long as to fetch them
     rows = list(runs.order_by("-timestamp").values_list("timestamp", "value", "status", "unit", text)[:RUNS])
     if not rows:

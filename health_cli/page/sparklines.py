@@ -6,7 +6,7 @@ from typing import NamedTuple
 from health_cli.page.overview import DAY, HOUR, Span
 
 WIDTH, HEIGHT, EDGE = 100.0, 24.0, 2.0
-GAP = 2.5 * HOUR  # between two values, from where on the line is broken
+GAP, INTERVALS = 2.5 * HOUR, 2.5  # between two values, and between two runs, from where on the line is broken
 
 
 class Sparkline(NamedTuple):
@@ -18,8 +18,11 @@ class Sparkline(NamedTuple):
     high: float
 
 
-def sparkline(spans: Sequence[Span], now: float) -> Sparkline | None:
-    """Return the drawing of the spans of a day, in the order of time; None for fewer than two."""
+def sparkline(spans: Sequence[Span], now: float, every: float = 0.0) -> Sparkline | None:
+    """Return the drawing of the spans of a day, in the order of time; None for fewer than two.
+
+    `every` is the time between two runs in seconds, where that is known.
+    """
     if len(spans) < 2:
         return None
     low, high = min(span.low for span in spans), max(span.high for span in spans)
@@ -33,19 +36,20 @@ def sparkline(spans: Sequence[Span], now: float) -> Sparkline | None:
         return _short(HEIGHT - EDGE - share * (HEIGHT - 2 * EDGE))
 
     line, band = [], []
-    for piece in _pieces(spans):
-        line.append("M" + "L".join(f"{x(span)} {y(span.mean)}" for span in piece))
+    for piece in _pieces(spans, max(GAP, every * INTERVALS)):
+        points = [f"{x(span)} {y(span.mean)}" for span in piece]
+        line.append("M" + "L".join(points if len(points) > 1 else points * 2))  # a line to itself is a dot
         there = [f"{x(span)} {y(span.high)}" for span in piece]
         back = [f"{x(span)} {y(span.low)}" for span in reversed(piece)]
         band.append("M" + "L".join(there + back) + "Z")
     return Sparkline("".join(line), "".join(band), low, high)
 
 
-def _pieces(spans: Sequence[Span]) -> Iterator[list[Span]]:
+def _pieces(spans: Sequence[Span], gap: float) -> Iterator[list[Span]]:
     """Yield what belongs together: spans without a gap between them."""
     piece: list[Span] = []
     for span in spans:
-        if piece and span.at - piece[-1].at > GAP:
+        if piece and span.at - piece[-1].at > gap:
             yield piece
             piece = []
         piece.append(span)

@@ -65,15 +65,19 @@ class Throttle:
         return found[0] if found else None
 
     def _counted(self, cache: Any, name: str) -> Window:
-        now = time.time()
+        """Count in the cache; ValueError where it keeps nothing, and says so by no error of its own."""
+        now, count = time.time(), f"{name}:count"
         if cache.add(name, now, self._seconds):
-            cache.set(f"{name}:count", 1, self._seconds)
+            cache.set(count, 1, self._seconds)
             return Window(now, 1)
         began = cache.get(name, now)
         try:
-            return Window(began, cache.incr(f"{name}:count"))
+            times = cache.incr(count)
         except ValueError:  # it has just run out, or has not been set yet
-            return Window(began, 2)
+            cache.set(count, times := 2, self._seconds)
+        if type(times) is not int or not isinstance(began, float):  # what a client gives that hides its errors
+            raise ValueError(f"the cache counts {times!r} since {began!r}")
+        return Window(began, times)
 
     def _in_file(self, name: str) -> Window | None:
         """Count in the file; None where it can't be written."""

@@ -151,6 +151,13 @@ def test_patterns_about_alerts_that_mean_nothing_are_warned_of_and_refuse_no_run
     assert made.health("run", "host.memory").code == 0
 
 
+LATE_URLS = """
+from django.contrib import admin
+from django.urls import include, path
+urlpatterns = [path("admin/", admin.site.urls), path("admin/health/", include("health_cli.urls"))]
+"""
+
+
 def test_an_admin_without_the_page_is_warned_of(shop: ShopFactory, tmp_path: Path) -> None:
     (tmp_path / "bare_urls.py").write_text("urlpatterns = []\n")
     env = {"SHOP_ADMIN": "django", "PYTHONPATH": str(tmp_path)}
@@ -158,6 +165,9 @@ def test_an_admin_without_the_page_is_warned_of(shop: ShopFactory, tmp_path: Pat
     bare = {**env, "SHOP_CELERY": json.dumps({"ROOT_URLCONF": "bare_urls"})}
     run = shop().manage("check", env=bare)
     assert (run.code, run.err.count("(health_cli.W004)")) == (0, 1)
+    (tmp_path / "late_urls.py").write_text(LATE_URLS)
+    run = shop().manage("check", env={**env, "SHOP_CELERY": json.dumps({"ROOT_URLCONF": "late_urls"})})
+    assert "(health_cli.W004) The page's URL /admin/health/ is never reached" in run.err
 
 
 HIDE_PSYCOPG = """

@@ -101,10 +101,18 @@ from django.test import RequestFactory
 from health_cli import views
 request = RequestFactory().get({PAGE!r})
 request.user, request.csp_nonce = User.objects.get(username="root"), "a nonce of django-csp"
-show([policy(), views.last(request).headers.get("Content-Security-Policy")])
+def sent(**own):
+    for name, value in own.items():
+        setattr(settings, name, value)
+    return views.last(request).headers.get("Content-Security-Policy")
+show([
+    policy(), sent(CSP_DEFAULT_SRC=["'self'"], CSP_REPORT_ONLY=True),
+    sent(CONTENT_SECURITY_POLICY=dict(DIRECTIVES=1)),
+])
 """
-    ours, none = answers(asked, code)
+    ours, beside_a_report, none = answers(asked, code)
     assert "script-src 'self'" in ours and "https://cdn.example.org; style-src" in ours
+    assert beside_a_report == ours, "a policy that only reports forbids nothing"
     assert none is None
 
 

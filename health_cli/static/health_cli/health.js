@@ -9,9 +9,12 @@
   const content = document.getElementById("health-content");
   const offline = document.getElementById("health-offline");
   const title = document.title;
-  let etag = view().dataset.etag, asked = new Date(), failures = 0, timer = 0, asking = false;
+  let etag = view().dataset.etag, failures = 0, timer = 0, asking = false;
+  let heard = { at: Date.parse(view().dataset.now), mark: performance.now() }; // the server's clock, when it last answered
 
   function view() { return content.firstElementChild; }
+
+  function now() { return heard.at + performance.now() - heard.mark; }
 
   function url(name, parameters) {
     return `${root.dataset[name]}?${new URLSearchParams(parameters)}`;
@@ -20,6 +23,8 @@
   async function get(address, headers = {}) {
     const answer = await fetch(address, { headers, cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(SLOW) });
     if (answer.status === 403) window.location.reload(); // logged out: the admin says so
+    const at = Date.parse(answer.headers.get("Date"));
+    if (answer.ok || answer.status === 304) heard = { at: at || now(), mark: performance.now() };
     if (answer.status === 429) throw Object.assign(new Error("too often"), { wait: Number(answer.headers.get("Retry-After")) * 1_000 });
     if (!answer.ok && answer.status !== 304 && answer.status !== 404) throw new Error(`the server answers ${answer.status}`);
     return answer;
@@ -41,13 +46,12 @@
         await renew("");
       }
       failures = 0;
-      asked = new Date();
       offline.hidden = true;
     } catch (error) {
       failures += 1;
       wait = error.wait || Math.min(LONGEST, 1_000 * 2 ** failures) * (0.75 + Math.random() / 2);
       const reason = navigator.onLine ? error.wait ? "asked too often" : "no answer" : "no network";
-      const text = `Offline (${reason}), showing data from ${clock(asked / 1_000)}.`;
+      const text = `Offline (${reason}), showing data from ${clock(heard.at / 1_000)}.`;
       if (offline.textContent !== text) offline.textContent = text;
       offline.hidden = false;
     }
@@ -60,29 +64,40 @@
     if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").body.firstElementChild;
     if (!fresh || !fresh.classList.contains("hc-content")) return window.location.reload(); // another page: logged out
-    const before = alertsOf(view());
-    keep(fresh);
+    if (fresh.dataset.etag === etag) return;
+    const was = view(), before = alertsOf(was), after = alertsOf(fresh);
+    const refocus = keep(fresh);
     charts.forEach((chart) => chart.destroy());
     charts.clear();
     content.replaceChildren(fresh); // checks that are open say so by themselves, and are drawn
+    refocus();
     etag = fresh.dataset.etag;
     tick();
-    alertsOf(fresh).forEach((alert, id) => {
-      const known = before.get(id);
-      if (alert.dataset.severity === "critical" && (!known || known.dataset.severity !== "critical")) {
-        toast(`Critical: ${alert.dataset.text}`, "hc-critical");
-      }
+    const critical = [...after].filter(([id, alert]) => isCritical(alert) && !(before.has(id) && isCritical(before.get(id))));
+    announce(critical.map(([id, alert]) => ({ id, text: alert.dataset.text })));
+    document.querySelectorAll(".hc-toast[data-of]").forEach((box) => {
+      if (!box.dataset.of.split(" ").some((id) => after.has(id))) box.remove();
     });
-    document.getElementById("health-said").textContent = `Updated: ${fresh.dataset.status}.`;
+    const told = (node, alerts) => [node.dataset.status, ...[...alerts].map(([id, alert]) => id + alert.dataset.severity)].join();
+    if (told(was, before) !== told(fresh, after)) document.getElementById("health-said").textContent = `Updated: ${fresh.dataset.status}.`;
+  }
+
+  function isCritical(alert) { return alert.dataset.severity === "critical"; }
+
+  /* One notice for all that has become critical at once; it goes when all of that is over. */
+  function announce(alerts) {
+    if (!alerts.length) return;
+    const more = alerts.length > 3 ? ` and ${alerts.length - 3} more` : "";
+    const box = toast(`Critical: ${alerts.slice(0, 3).map(({ text }) => text).join(", ")}${more}`, "hc-critical");
+    box.dataset.of = alerts.map(({ id }) => id).join(" ");
   }
 
   function alertsOf(node) {
     return new Map([...node.querySelectorAll("[data-alert]")].map((alert) => [alert.dataset.alert, alert]));
   }
 
-  /* Whatever somebody has opened, chosen and focused stays so. */
+  /* Whatever somebody has opened, chosen and focused stays so; returns what gives the focus back. */
   function keep(fresh) {
-    const focused = document.activeElement?.closest?.("[data-check]")?.dataset.check;
     content.querySelectorAll("details[open]").forEach((old) => {
       const now = find(fresh, old.dataset.check);
       if (!now) return;
@@ -92,25 +107,43 @@
       if ([...to.elements.metric.options].some((option) => option.value === metric)) to.elements.metric.value = metric;
       to.elements.range.value = from.elements.range.value;
     });
-    if (focused) queueMicrotask(() => find(content, focused)?.querySelector("summary").focus({ preventScroll: true }));
+    const focused = content.contains(document.activeElement) ? keyOf(document.activeElement) : "";
+    return () => {
+      const same = focused && [...content.querySelectorAll("a, button, input, select, summary")].find((each) => keyOf(each) === focused);
+      if (same) same.focus({ preventScroll: true });
+    };
+  }
+
+  /* What tells one thing that can be focused from all others, before and after. */
+  function keyOf(element) {
+    const place = element.closest("[data-check], [data-alert]");
+    const own = element.tagName === "SELECT" ? element.name : [element.name, element.value, element.getAttribute("href")];
+    return JSON.stringify([place && (place.dataset.check || place.dataset.alert), element.tagName, own]);
   }
 
   function find(node, check) {
     return [...node.querySelectorAll("[data-check]")].find((each) => each.dataset.check === check);
   }
 
-  /* The age goes on by itself, and the run becomes late and stale. */
+  /* The ages go on by themselves, and the run becomes late and stale. */
   function tick() {
     const { at, late, stale, status } = view().dataset;
-    const critical = alertsOf(view()).size;
-    document.title = `${status === "healthy" ? "" : `${status}${critical ? ` (${critical})` : ""} \u2013 `}${title}`;
+    const critical = [...alertsOf(view()).values()].filter(isCritical).length;
+    const word = critical ? `critical (${critical})` : status;
+    document.title = `${word === "healthy" ? "" : `${word} \u2013 `}${title}`;
+    view().querySelectorAll("[data-ago]").forEach((each) => {
+      const text = words(Math.max(0, (now() - Date.parse(each.dataset.ago)) / 1_000));
+      if (each.textContent !== text) each.textContent = text;
+    });
     if (!at) return;
-    const age = Math.max(0, (Date.now() - Date.parse(at)) / 1_000);
-    const word = !Number(late) ? "" : age <= Number(late) ? "fresh" : age <= Number(stale) ? "late" : "stale";
-    const shown = view().querySelector("[data-ago]"), fresh = view().querySelector("[data-fresh]");
-    shown.textContent = words(age);
-    fresh.textContent = word;
-    fresh.parentElement.dataset.age = word;
+    const age = (now() - Date.parse(at)) / 1_000, fresh = view().querySelector("[data-fresh]"), was = fresh.textContent;
+    const is = !Number(late) ? "" : age <= Number(late) ? "fresh" : age <= Number(stale) ? "late" : "stale";
+    if (is === was) return;
+    fresh.textContent = is;
+    fresh.parentElement.dataset.age = is;
+    if (is !== "stale") return;
+    etag = ""; // it counts no more, whatever is new
+    ask();
   }
 
   function words(seconds) {
@@ -119,16 +152,19 @@
     return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`;
   }
 
-  function toast(text, style = "") {
+  function toast(text, style = "", link = null) {
     const box = document.createElement("div"), close = document.createElement("button");
     box.className = `hc-toast ${style}`;
-    box.append(Object.assign(document.createElement("span"), { textContent: text }), close);
+    const said = Object.assign(document.createElement("span"), { textContent: text });
+    if (link) said.append(" ", Object.assign(document.createElement("a"), link));
+    box.append(said, close);
     close.type = "button";
     close.textContent = "\u00d7";
     close.ariaLabel = "Close";
     close.addEventListener("click", () => box.remove());
     document.getElementById("health-toasts").append(box);
     if (!style) setTimeout(() => box.remove(), 10_000);
+    return box;
   }
 
   /* Run now */
@@ -141,8 +177,11 @@
     button.textContent = "Running \u2026";
     try {
       const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" }, credentials: "same-origin" });
+      if (answer.redirected || answer.status === 403) return window.location.reload(); // logged out, or by another token
       const said = await answer.json().catch(() => ({}));
-      toast(said.message || said.error || `The server answers ${answer.status}.`);
+      const elsewhere = said.host && said.host !== view().dataset.host && view().dataset.host;
+      const link = elsewhere ? { textContent: `Show ${said.host}`, href: `?${new URLSearchParams({ host: said.host })}` } : null;
+      toast(said.message || said.error || `The server answers ${answer.status}.`, "", link);
       if (said.state === "queued" || said.state === "refused") setTimeout(ask, 3_000);
     } catch {
       toast("The server does not answer: the checks were not asked to run.");
@@ -176,7 +215,9 @@
       const [series, { alerts }] = await Promise.all(answers.map((answer) => answer.json()));
       if (place.dataset.wanted !== wanted || !place.isConnected) return; // another one has been chosen meanwhile
       charts.get(place)?.destroy();
+      charts.delete(place);
       place.replaceChildren();
+      ["role", "aria-label"].forEach((name) => place.removeAttribute(name));
       form.querySelector("[data-trends]").replaceChildren(
         ...series.said.map((text) => Object.assign(document.createElement("span"), { textContent: text })));
       if (!series.points.some((point) => point.value !== null)) {
@@ -203,6 +244,7 @@
       width: place.clientWidth, height: 240,
       scales: { x: { range: [seconds(series.since), seconds(series.until)] }, y: { range: (_, low, high) => room(low, high, limits) } },
       cursor: { drag: { x: false, y: false } },
+      tzDate: (at) => (zone ? uPlot.tzDate(new Date(at * 1_000), zone) : new Date(at * 1_000)),
       series: [
         { label: "time", value: (_, at) => (at ? `${day(at)} ${clock(at)}` : "") },
         ...(band ? ["maximum", "minimum"] : []).map((label) => ({ label, stroke: link, width: 0, value: shown, points: { show: false } })),
@@ -210,7 +252,7 @@
       ],
       bands: band ? [{ series: [1, 2], fill: translucent(link, 0.2) }] : [],
       axes: [{ ...axis, values: (_, times, __, ___, step) => times.map((at, place) => tickOf(at, times[place - 1], step)) }, { ...axis, size: 80, values: (_, values) => values.map((value) => human(value, series.unit)) }],
-      hooks: { drawClear: [(u) => shade(u, alerts)], draw: [(u) => lines(u, limits)] },
+      hooks: { ready: [(u) => u.setLegend({ idx: data[0].length - 1 })], drawClear: [(u) => shade(u, alerts)], draw: [(u) => lines(u, limits)] },
     }, data, place);
     const describe = `${series.metric} of ${series.check}, ${series.points.length} points`;
     place.setAttribute("role", "img");
@@ -218,16 +260,32 @@
     return chart;
   }
 
-  const two = (number) => String(number).padStart(2, "0");
+  /* All times are of the project's zone; of the browser's own where that does not know it. */
+  const zone = known(root.dataset.zone);
+  const written = new Intl.DateTimeFormat("en", {
+    timeZone: zone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit",
+  });
+
+  function known(name) {
+    try {
+      return new Intl.DateTimeFormat("en", { timeZone: name }) && name;
+    } catch {
+      return undefined;
+    }
+  }
+
+  function partsOf(at) {
+    return Object.fromEntries(written.formatToParts(at * 1_000).map(({ type, value }) => [type, value]));
+  }
 
   function day(at) {
-    const date = new Date(at * 1_000);
-    return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+    const { year, month, day: date } = partsOf(at);
+    return `${year}-${month}-${date}`;
   }
 
   function clock(at) {
-    const date = new Date(at * 1_000);
-    return `${two(date.getHours())}:${two(date.getMinutes())}`;
+    const { hour, minute } = partsOf(at);
+    return `${hour}:${minute}`;
   }
 
   /* What stands at a tick of the axis: the hour, or the day, with what is above it in a line below where that is new. */
