@@ -3,13 +3,14 @@
 import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from tests.page.conftest import ROOT, Site
-from tests.page.test_access import PAGE, PRELUDE
+from tests.page.test_access import PAGE, PRELUDE, RUN
 from tests.servers import MariaDB, PostgreSQL, Redis
 
 COUNT = """
@@ -228,6 +229,87 @@ show([[c.get("/admin/health/api/alerts/").status_code for _ in range(70)], time.
         assert list(tmp_path.glob("record/*/page.json"))
     finally:
         redis.stop()
+
+
+@pytest.mark.parametrize(
+    "cache",
+    [
+        {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://127.0.0.1:1/0",
+         "OPTIONS": {"IGNORE_EXCEPTIONS": True}},
+        {"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": "127.0.0.1:1",
+         "OPTIONS": {"ignore_exc": True}},
+    ],
+    ids=["django-redis", "pymemcache"],
+)  # fmt: skip
+def test_a_cache_that_hides_that_it_is_down_counts_nothing(site: Site, tmp_path: Path, cache: Any) -> None:
+    shared = Site(tmp_path, {}, {"default": cache}, {})
+    ask = "map(client('root').get, ['/admin/health/api/alerts/'] * 130)"
+    codes = site_ask(shared, f"show([r.status_code for r in {ask}])")
+    assert (codes.count(200), codes[-1]) == (120, 429)
+
+
+ATOMIC = """
+from django.conf import settings
+from django.db import connections
+for connection in connections.all():
+    connection.settings_dict["ATOMIC_REQUESTS"] = True
+"""
+
+
+def test_requests_in_a_transaction_run_the_checks_and_say_what_is_down(site: Site, tmp_path: Path) -> None:
+    """ATOMIC_REQUESTS: the request would hold the lock that a run needs, and fail before it is ours."""
+    asked = (
+        f"r = client('root').post('{RUN}', headers={{'accept': 'application/json'}}); show([r.status_code, r.json()])"
+    )
+    status, said = site_ask(site, ATOMIC + asked)
+    assert (status, said["state"]) == (200, "done")
+    assert "recorded" not in said["message"], said
+    assert site.ask("from health_cli.models import *; print(HealthRun.objects.count())") == 1
+
+
+def test_users_and_sessions_that_do_not_answer_hold_nobody(tmp_path: Path) -> None:
+    own = MariaDB(tmp_path / "mariadb").start()
+    try:
+        site = Site(tmp_path, {"default": own.settings()}, {}, {}).ready()
+        code = f"""
+import os, signal, time
+c = client("root")
+from django.db import connection
+connection.close()
+os.kill({own.pid}, signal.SIGSTOP)
+began = time.monotonic()
+r = c.get({PAGE!r})
+os.kill({own.pid}, signal.SIGCONT)
+show([r.status_code, r.content.decode(), time.monotonic() - began])
+"""
+        status, text, took = got(site, ATOMIC + code)
+        assert (status, text) == (503, "The database does not answer, so nothing can be shown now.\n")
+        assert took < 8
+    finally:
+        own.stop()
+
+
+def test_a_name_with_a_nul_is_refused(filled: Site) -> None:
+    urls = [f"{PAGE}?host=a%00b", "/admin/health/api/last/?host=a%00", "/admin/health/api/alerts/?host=%00"]
+    assert got(filled, f"show([get(u)[0].status_code for u in {urls!r}])") == [400] * 3
+
+
+def test_an_async_server_streams_an_export(filled: Site) -> None:
+    url = "/admin/health/export/?host=web1&metric=celery.queue:emails/length&range=24h"
+    code = f"""
+import asyncio
+from django.test import AsyncClient
+async def ask():
+    c = AsyncClient()
+    await c.aforce_login(await User.objects.aget(username="root"))
+    r = await c.get({url!r})
+    return [r.status_code, r.is_async, b"".join([piece async for piece in r.streaming_content]).decode()]
+show([asyncio.run(ask()), b"".join(get({url!r})[0].streaming_content).decode()])
+"""
+    (status, is_async, text), same = got(filled, code)
+    assert (status, is_async) == (200, True)
+    assert text.splitlines()[:-1] == same.splitlines()[: len(text.splitlines()) - 1]
+    assert len(text.splitlines()) > 100
 
 
 def site_ask(site: Site, code: str) -> Any:

@@ -178,6 +178,78 @@ def test_it_begins_empty_and_lives(live: Live, visit: Any) -> None:
     assert visitor.said == []
 
 
+def test_news_leave_the_focus_where_it_is_and_take_their_notices_along(live: Live, visit: Any) -> None:
+    live.record()
+    page = visit(live.server).log_in()
+    run = page.get_by_role("button", name="Run now")
+    run.focus()
+    live.record(*BAD)
+    page.evaluate(LOOK_NOW)
+    expect(page.locator(".hc-toast")).to_contain_text("Critical: host.load on ")
+    expect(run).to_be_focused()
+    open_check(page, "host.load").get_by_text("7 d", exact=True).click()
+    chosen = page.locator("input[value='7d']")
+    expect(chosen).to_be_focused()
+    live.record()
+    page.evaluate(LOOK_NOW)
+    expect(page.locator(".hc-toast")).to_have_count(0)
+    expect(chosen).to_be_focused()
+    expect(chosen).to_be_checked()
+
+
+def test_without_news_nothing_is_replaced_and_nothing_said(live: Live, visit: Any) -> None:
+    page = visit(live.server).log_in()
+    page.evaluate("document.querySelector('.hc-nothing').mine = true")
+    with page.expect_response(re.compile("part=content")):
+        page.evaluate(LOOK_NOW)
+    assert page.evaluate("document.querySelector('.hc-nothing').mine")
+    live.record()
+    page.evaluate(LOOK_NOW)
+    said = page.locator("#health-said")
+    expect(said).to_have_text("Updated: healthy.")
+    said.evaluate("node => node.textContent = ''")
+    live.record()
+    with page.expect_response(re.compile("part=content")):
+        page.evaluate(LOOK_NOW)
+    expect(page.locator(".hc-age [data-ago]")).to_have_text(re.compile(r"^[0-5] s"))
+    expect(said).to_have_text("")
+
+
+def test_what_is_critical_elsewhere_reaches_the_title(stock: Server, visit: Any) -> None:
+    page = visit(stock).log_in("/admin/health/%3Fhost%3Dweb2")
+    expect(page.locator(VERDICT)).to_have_text("healthy")
+    expect(page).to_have_title(re.compile(r"^critical \(1\) "))
+
+
+def test_an_alert_is_acknowledged_and_silenced_on_the_way(live: Live, visit: Any) -> None:
+    live.record(*BAD)
+    page = visit(live.server).log_in()
+    page.get_by_role("link", name="Acknowledge").click()
+    page.get_by_label("acknowledged because").fill("I am on it")
+    page.get_by_role("button", name="Save", exact=True).click()
+    alert = page.locator("[data-alert]")
+    expect(alert).to_contain_text("Seen by root: I am on it")
+    page.get_by_role("link", name="Silence", exact=True).click()
+    page.get_by_label("Why").fill("a long night")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(alert).to_contain_text(re.compile(r"Silenced until 20\d\d-\d\d-\d\d \d\d:\d\d by root: a long night"))
+    expect(alert.get_by_role("link", name="Silence", exact=True)).to_have_count(0)
+
+
+def test_all_times_are_of_the_projects_zone(live: Live, visit: Any) -> None:
+    """The browser is half a day away."""
+    live.record()
+    page = visit(live.server, timezone_id="Pacific/Auckland").log_in()
+    here = page.locator(".hc-age time").get_attribute("title")
+    assert here
+    card = open_check(page, "host.load")
+    expect(card.locator(".u-legend")).to_contain_text(here)  # of the newest value, while none is pointed at
+    live.server.kill()
+    page.evaluate(LOOK_NOW)
+    expect(page.locator("#health-offline")).to_contain_text(f"data from {here[11:15]}")
+    expect(page.locator(".hc-foot")).to_have_text("Times are of the zone America/Chicago.")
+
+
 def test_a_server_that_goes_away_leaves_what_it_said_and_comes_back(live: Live, visit: Any) -> None:
     live.record()
     page = visit(live.server).log_in()

@@ -112,6 +112,17 @@ assert "58.3 2" in found.band, "the spike"
 """)
 
 
+def test_a_sparkline_of_runs_that_are_far_apart_is_whole_and_one_alone_is_a_dot() -> None:
+    in_django("""
+from health_cli.page.overview import DAY, HOUR, Span
+from health_cli.page.sparklines import sparkline
+now = 1_000_000.0
+spans = [Span(now - 8 * HOUR * n, n, n, n) for n in (2, 1, 0)]
+assert sparkline(spans, now).line == "M33.3 2L33.3 2M66.7 12L66.7 12M100 22L100 22"
+assert sparkline(spans, now, every=8 * HOUR).line == "M33.3 2L66.7 12L100 22"
+""")
+
+
 @pytest.mark.parametrize(
     ("age", "word"), [(0, "fresh"), (374, "fresh"), (376, "late"), (600, "late"), (601, "stale"), (9e6, "stale")]
 )
