@@ -80,18 +80,19 @@ def command(around: Surroundings, /, **values: Any) -> int:
 def load_plan(request: Request, plugins: bool) -> Plan:
     """Load the plan; what that takes is imported only here, in the worker process."""
     plan: Plan = import_module("health_cli.config.load").load_plan(request, plugins)
-    return _forewarned(plan, request) if any(m.foretells for check in plan.checks for m in check.metrics) else plan
+    if any(m.foretells for check in plan.checks for m in check.metrics):
+        plan = import_module("health_cli.history.forewarning").forewarned(plan, _place(request))
+    if any(hasattr(check, "memory") for check in plan.checks):
+        plan = import_module("health_cli.history.remembering").remembering(plan, _place(request))
+    return plan
 
 
-def _forewarned(plan: Plan, request: Request) -> Plan:
-    """Add what earlier runs foretold; without their file, nothing is known."""
+def _place(request: Request) -> Any:
+    """Return the folder of the project, None where there can be none."""
     place = import_module("health_cli.history.place")
     project = place.Project(request.settings, None, request.pythonpath)  # loading the settings went to --chdir
     found = attempt(lambda: place.Place.of(project, request.environ))
-    forewarned: Plan = import_module("health_cli.history.forewarning").forewarned(
-        plan, None if isinstance(found, Crash) else found
-    )
-    return forewarned
+    return None if isinstance(found, Crash) else found
 
 
 def observe(around: Surroundings, stamp: Stamp, values: dict[str, Any]) -> tuple[Report, Formatter, Outcome]:

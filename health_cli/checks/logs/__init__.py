@@ -1,0 +1,1 @@
+"""Logs: what applications have written into their files, read from the end."""

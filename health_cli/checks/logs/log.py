@@ -1,0 +1,224 @@
+"""logs:NAME: the recent errors of log files: how many, of what level, and what they say."""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from health_cli.checks.logs import files
+from health_cli.checks.logs.records import Found, read
+from health_cli.checks.logs.tail import MOST, NoFile, Piece, Position, first_look, new_lines
+from health_cli.checks.logs.tally import MINUTE, Group, Tally
+from health_cli.checks.logs.zones import zone_of
+from health_cli.core.assembly import iso_utc
+from health_cli.core.errors import Failure
+from health_cli.core.finding import Finding
+from health_cli.core.guard import Crash, attempt
+from health_cli.core.kind import Kind
+from health_cli.core.measurement import Measurement
+from health_cli.core.memory import Remembering
+from health_cli.core.metric import Metric, metric
+from health_cli.core.result import Result, fill
+from health_cli.core.status import Status
+from health_cli.core.units import humanize
+
+SHOWN = 5  # messages
+FEW = 20  # lines of which it may be that none begins a record
+_GRANT = "Let the user who runs this read it: usermod -aG adm USER, or setfacl -m u:USER:r FILE."
+
+METRICS = (
+    metric("critical", help="Records of level CRITICAL (FATAL, ALERT, EMERG) in the window."),
+    metric("errors", help="Records of level ERROR; a traceback is part of the record before it."),
+    metric("warnings", help="Records of level WARNING."),
+    metric("errors_per_minute", help="Records of level ERROR and worse a minute, over what is known of the window."),
+)
+
+
+class State:
+    """What is kept of a log: since when it is known, up to where each file was read, and the tally.
+
+    Until `short_until` the counts are "at least": something was not read.
+    """
+
+    def __init__(self, now: float) -> None:
+        """Begin now."""
+        self.since, self.short_until = now, 0.0
+        self.files: dict[str, Position] = {}
+        self.tally = Tally()
+
+    def to_json(self) -> dict[str, Any]:
+        """The state as it is kept."""
+        places = {path: position.to_json() for path, position in self.files.items()}
+        return {"since": self.since, "short_until": self.short_until, "files": places, "tally": self.tally.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "State":
+        """Read back what `to_json` wrote; KeyError, TypeError or ValueError where it is not that."""
+        state = cls(float(data["since"]))
+        state.short_until = float(data["short_until"])
+        state.files = {path: Position.from_json(position) for path, position in data["files"].items()}
+        state.tally = Tally.from_json(data["tally"])
+        return state
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log(Remembering):
+    """Records that tell of something bad in log files, within the last `window` seconds.
+
+    `paths` are files or globs; of all globs the 50 files written last. The handlers of Django's LOGGING are found by
+    themselves, each with its formatter; the setting LOGS names others. Formats are told apart by themselves: Django's,
+    Python's, Celery's, gunicorn's, nginx's, syslog's, and lines of JSON. `pattern` is for all others: a regular
+    expression with the group `level` and, where there are any, `time`, `logger` and `message`. `floor` is the level of
+    records that tell none.
+
+    What is new since the last run is read, also what was rotated away meanwhile (renamed, copied, compressed by gzip),
+    8 MiB of it at the most, however large the file is; where more has come, the counts are "at least". Without a state
+    folder to remember in, the end of the file is read each time. A record without a time is of when it was found.
+    Messages that differ by numbers and ids alone are told as one.
+
+    There are no default thresholds: how many errors are normal differs from project to project.
+    """
+
+    name: str = "logs:app"
+    metrics: tuple[Metric, ...] = field(default=METRICS)
+    paths: tuple[str, ...] = ()
+    pattern: str = ""
+    floor: str = ""
+    encoding: str = "utf-8"
+    window: float = 3600.0
+    expected: bool = True
+
+    def gather(self) -> Measurement:
+        """Read what is new, and count it beside what is known of the window."""
+        now = time.time()
+        try:
+            paths = files.found(self.paths)
+        except PermissionError as error:
+            raise _refused(error.filename) from error
+        if not paths:
+            return self._nothing()
+        kept = attempt(lambda: State.from_json(self.memory.load()))
+        state = State(now) if isinstance(kept, Crash) else kept  # the first run, or what was kept is damaged
+        notes: list[str] = []
+        denied = [path for path in paths if not self._looked(path, state, now, notes)]
+        if len(denied) == len(paths):
+            raise _refused(denied[0])
+        state.files = {path: position for path, position in state.files.items() if path in paths}
+        state.tally.forget(now - self.window)
+        if why := self.memory.save(state.to_json()):
+            notes.append(f"nothing is remembered: {why}")
+        return self._measured(state, now, {"files": paths, "unreadable": denied, "notes": notes})
+
+    def _nothing(self) -> Measurement:
+        """Tell of files that are not there: a handler of Django's may have had nothing to write yet."""
+        text = f"There is no file {', '.join(self.paths)}."
+        if self.expected:
+            raise Failure(
+                Kind.MISSING, text, summary="no file", status=Status.WARNING,
+                hint="Is it written to another place, or not yet? Correct HEALTH_CLI['LOGS'], or let it be made.",
+            )  # fmt: skip
+        return Measurement(missing={item.name: text for item in self.metrics}, facts={"missing": text})
+
+    def _looked(self, path: str, state: State, now: float, notes: list[str]) -> bool:
+        """Look at one file; False where this user may not."""
+        known = state.files.get(path)
+        try:
+            if known is None:
+                self._first_look(path, state, now)
+                return True
+            piece = new_lines(path, known)
+        except PermissionError:
+            return False
+        except NoFile as error:
+            raise Failure(
+                Kind.MISCONFIGURED, f"{path} can't be read: {error}.", status=Status.UNKNOWN,
+                hint="Name a file that is written to, not a folder, pipe or device.",
+            ) from error  # fmt: skip
+        state.files[path] = piece.position
+        state.tally.add(self._understood(piece, path).records, now)
+        if piece.skipped or piece.note:
+            state.short_until = now + self.window
+            notes.append(piece.note or f"{humanize(piece.skipped, 'B')} of {path} were not read")
+        return True
+
+    def _first_look(self, path: str, state: State, now: float) -> None:
+        """Read the end of a file, more of it where that does not fill the window."""
+        begin, is_new = now - self.window, bool(state.files)
+        piece = first_look(path)
+        found = self._understood(piece, path)
+        if piece.skipped and found.times and found.times[0] > begin:
+            piece = first_look(path, MOST)
+            found = self._understood(piece, path)
+        state.files[path] = piece.position
+        if is_new and not piece.skipped:  # a file that has come since the last run
+            state.tally.add(found.records, now)
+            return
+        timed = [record for record in found.records if record.at is not None]
+        state.tally.add(timed, now)
+        whole = not piece.skipped and (bool(found.times) or not found.lines)
+        if not whole:
+            state.since = max(state.since if is_new else begin, found.times[0] if found.times else now)
+        elif not is_new:
+            state.since = begin
+
+    def _understood(self, piece: Piece, path: str) -> Found:
+        pattern = re.compile(self.pattern, re.MULTILINE) if self.pattern else None
+        text = files.decoded(piece.data, self.encoding, path)
+        found = read(text, pattern, self.floor, zone_of(text, piece.written, pattern, self.floor))
+        if found.lines > FEW and found.strange == found.lines:
+            raise Failure(
+                Kind.MISCONFIGURED, f"None of the last {found.lines} lines of {path} tells a level.",
+                summary="no level in its lines", status=Status.UNKNOWN,
+                hint="Give a pattern with the group 'level', or a floor, in HEALTH_CLI['LOGS'].",
+            )  # fmt: skip
+        return found
+
+    def _measured(self, state: State, now: float, facts: dict[str, Any]) -> Measurement:
+        counts = state.tally.counts()
+        covered = min(self.window, max(now - state.since, MINUTE))
+        bad = counts["critical"] + counts["error"]
+        values = {
+            "critical": counts["critical"], "errors": counts["error"], "warnings": counts["warning"],
+            "errors_per_minute": bad / (covered / MINUTE),
+        }  # fmt: skip
+        facts |= {
+            "covered": round(covered), "at_least": state.short_until > now,
+            "messages": [_told(group) for group in state.tally.groups(SHOWN)],
+        }  # fmt: skip
+        return Measurement(values=values, facts={name: value for name, value in facts.items() if value not in ([], "")})
+
+    def judge(self, measurement: Measurement) -> Result:
+        """Say how many, in what time, and what leads them."""
+        values, facts = measurement.values, measurement.facts
+        if text := facts.get("missing"):
+            metrics = fill(self.metrics, measurement)
+            return Result(name=self.name, status=Status.SKIPPED, summary="no file yet", message=text, metrics=metrics)
+        counts = [
+            f"{humanize(values[name])} {word}{'s' if word == 'error' and values[name] != 1 else ''}"
+            for name, word in (("critical", "critical"), ("errors", "error"))
+            if values[name]
+        ]
+        least = "at least " if facts["at_least"] else ""
+        said = f"{least}{', '.join(counts)}" if counts else "no errors"
+        findings = [_unread(path) for path in facts.get("unreadable", ())]
+        return self.result(measurement, summary=f"{said} in {humanize(facts['covered'], 's')}", findings=findings)
+
+
+def _told(group: Group) -> dict[str, Any]:
+    told = {"count": group.minutes.total(), "level": group.level, "logger": group.logger, "message": group.text}
+    return {name: value for name, value in {**told, "last": iso_utc(group.last)}.items() if value}
+
+
+def _refused(path: str) -> Failure:
+    return Failure(
+        Kind.AUTH, f"{path} can't be read by this user.", summary="permission denied", hint=_GRANT,
+        status=Status.UNKNOWN,
+    )  # fmt: skip
+
+
+def _unread(path: str) -> Finding:
+    return Finding(
+        status=Status.UNKNOWN, kind=Kind.AUTH, summary="permission denied",
+        message=f"{path} can't be read by this user", hint=_GRANT,
+    )  # fmt: skip

@@ -1,0 +1,99 @@
+"""Tally: how many records there were in each minute of a window, by level and by what they say. Kept between runs."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from health_cli.checks.logs.records import BAD, Record
+
+MINUTE = 60
+GROUPS = 100  # messages that are told apart; those seen last stay
+LONGEST = 300  # characters of a message that are kept
+# What differs between two records of one kind: ids, addresses and numbers.
+_FOLDED = re.compile(
+    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b|\d+",
+    re.IGNORECASE,
+)
+
+
+@dataclass(slots=True)
+class Group:
+    """Records that say the same: the newest of them, and how many there were in each minute."""
+
+    level: str
+    logger: str
+    text: str
+    last: float
+    minutes: Counter[int] = field(default_factory=Counter)
+
+    def to_json(self) -> list[Any]:
+        """The group as it is kept."""
+        return [self.level, self.logger, self.text, self.last, dict(self.minutes)]
+
+    @classmethod
+    def from_json(cls, data: list[Any]) -> "Group":
+        """Read back what `to_json` wrote."""
+        level, logger, text, last, minutes = data
+        return cls(level, logger, text, last, Counter({int(minute): count for minute, count in minutes.items()}))
+
+
+def folded(text: str) -> str:
+    """Return a message without what differs between two of its kind."""
+    return _FOLDED.sub("N", text[:LONGEST])
+
+
+class Tally:
+    """Counts records by minutes; whatever is older than the window is forgotten."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._levels: dict[str, Counter[int]] = {level: Counter() for level in BAD}
+        self._groups: dict[str, Group] = {}
+
+    def add(self, records: Iterable[Record], at: float) -> None:
+        """Count records; `at` is the time of those that tell none."""
+        for record in records:
+            seconds = at if record.at is None else min(record.at, at)
+            minute = int(seconds // MINUTE)
+            self._levels[record.level][minute] += 1
+            key = f"{record.level} {record.logger} {folded(record.text)}"
+            group = self._groups.get(key)
+            if group is None:
+                group = self._groups[key] = Group(record.level, record.logger, "", 0.0)
+            group.minutes[minute] += 1
+            if seconds >= group.last:
+                group.last, group.text = seconds, record.text[:LONGEST]
+
+    def forget(self, before: float) -> None:
+        """Forget what is older, and of the messages those that have been away longest."""
+        first = int(before // MINUTE)
+        for minutes in (*self._levels.values(), *(group.minutes for group in self._groups.values())):
+            for minute in [minute for minute in minutes if minute < first]:
+                del minutes[minute]
+        newest = sorted(self._groups.items(), key=lambda item: -item[1].last)
+        self._groups = {key: group for key, group in newest[:GROUPS] if group.minutes}
+
+    def counts(self) -> dict[str, int]:
+        """Return how many records there are of each level."""
+        return {level: minutes.total() for level, minutes in self._levels.items()}
+
+    def groups(self, most: int) -> list[Group]:
+        """Return the messages, the worse and then the more frequent first."""
+        order = sorted(self._groups.values(), key=lambda g: (-BAD.index(g.level), -g.minutes.total(), -g.last))
+        return order[:most]
+
+    def to_json(self) -> dict[str, Any]:
+        """The tally as it is kept."""
+        levels = {level: dict(minutes) for level, minutes in self._levels.items()}
+        return {"levels": levels, "groups": {key: group.to_json() for key, group in self._groups.items()}}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Tally":
+        """Read back what `to_json` wrote; KeyError, TypeError or ValueError where it is not that."""
+        tally = cls()
+        for level in BAD:
+            tally._levels[level].update({int(minute): int(count) for minute, count in data["levels"][level].items()})
+        tally._groups = {key: Group.from_json(group) for key, group in data["groups"].items()}
+        return tally

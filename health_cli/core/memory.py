@@ -1,0 +1,29 @@
+"""Memory: what a check keeps from one run to the next, so that it looks only at what is new.
+
+Whoever runs the checks gives it a place; without one each run is the first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from health_cli.core.check import Check
+
+
+class Memory:
+    """Keeps nothing. One with a place keeps JSON-like data; both are lost without harm."""
+
+    def load(self) -> Mapping[str, Any]:
+        """Return what was kept, nothing where there is none."""
+        return {}
+
+    def save(self, data: Mapping[str, Any]) -> str:
+        """Keep this instead; return why that can't be done, nothing where it was."""
+        return "there is no place for it"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remembering(Check):
+    """A check that remembers."""
+
+    memory: Memory = field(default_factory=Memory, repr=False, compare=False)
