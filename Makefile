@@ -13,6 +13,9 @@ PIP := -m pip install --quiet --disable-pip-version-check --constraint constrain
 SOURCES := pyproject.toml constraints.txt
 RUN_IN_SHOP := cd examples/shop && SHOP_STATE="$(CURDIR)/.cache/shop"
 
+# Commands, the record and the page: about half of what is left.
+COMMANDS := tests/cli tests/history tests/page
+
 # Servers that fail, real workers, the record on three databases: what these do is the same to any Python.
 SERVICES := tests/failing_well tests/test_servers.py tests/history/test_recording.py tests/history/test_retention.py \
     tests/history/test_frozen.py tests/page/test_api.py tests/page/test_running.py
@@ -22,7 +25,7 @@ NOT_ON_OLDEST := $(SERVICES) tests/history tests/checks/celery/test_workers.py t
     tests/cli/test_full_in.py tests/cli/test_history.py tests/docs \
     tests/page/test_present.py tests/page/test_pictures.py
 
-.PHONY: demo test test-newest test-services test-oldest lint faults bench docs pictures clean packages
+.PHONY: demo test test-newest test-commands test-services test-oldest lint faults bench docs pictures clean packages
 
 demo: .venv-demo/ready
 	@mkdir -p .cache/shop
@@ -33,12 +36,15 @@ demo: .venv-demo/ready
 	@echo && echo '$$ health run database shop -f nagios'
 	@$(RUN_IN_SHOP) ../../.venv-demo/bin/health run database shop -f nagios || true
 
-# Two at once: most of the tests wait for servers. The output of each comes when it has ended.
+# Four at once: most of the tests wait for servers. The output of each comes when it has ended.
 test: packages
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-newest test-services test-oldest
+	@$(MAKE) --no-print-directory --jobs 4 --output-sync=target test-newest test-commands test-services test-oldest
 
 test-newest: .venv/ready packages
-	.venv/bin/python -m pytest $(SERVICES:%=--ignore %)
+	.venv/bin/python -m pytest $(SERVICES:%=--ignore %) $(COMMANDS:%=--ignore %)
+
+test-commands: .venv/ready packages
+	.venv/bin/python -m pytest $(SERVICES:%=--ignore %) $(COMMANDS)
 
 test-services: .venv/ready packages
 	.venv/bin/python -m pytest $(SERVICES)

@@ -10,6 +10,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from health_cli.checks.api.clients import Clients
+from health_cli.checks.api.errors import Errors
+from health_cli.checks.api.latency import Latency
+from health_cli.checks.api.limits import Limits
+from health_cli.checks.api.traffic import Traffic
 from health_cli.checks.cache.django_cache import DjangoCache
 from health_cli.checks.cache.local import LocalCache
 from health_cli.checks.cache.memcached import Memcached
@@ -29,6 +34,7 @@ from health_cli.checks.host.load import Load
 from health_cli.checks.host.memory import Memory
 from health_cli.checks.host.processes import Processes
 from health_cli.checks.host.swap import Swap
+from health_cli.checks.logs.log import Log
 from health_cli.config.options import options_of
 from health_cli.core.check import Check
 from health_cli.core.metric import Metric
@@ -58,6 +64,12 @@ PAGES: Mapping[str, Check] = {
     "host-cpu": Cpu(),
     "host-processes": Processes(),
     "host-disk": Disk(),
+    "logs": Log(name="logs:app"),
+    "api-traffic": Traffic(),
+    "api-errors": Errors(),
+    "api-latency": Latency(),
+    "api-clients": Clients(),
+    "api-limits": Limits(),
 }
 
 

@@ -19,6 +19,8 @@ FACTORIES = {
     "cache": "health_cli.config.services:caches",
     "celery": "health_cli.config.celery:celery",
     "host": "health_cli.config.hosts:host",
+    "logs": "health_cli.config.logs:logs",
+    "api": "health_cli.config.api_checks:api",
 }
 FAMILIES = (
     "database",
@@ -34,6 +36,12 @@ FAMILIES = (
     "host.cpu",
     "host.disk",
     "host.processes",
+    "logs",
+    "api.traffic",
+    "api.errors",
+    "api.latency",
+    "api.clients",
+    "api.limits",
 )
 # The first words of names that are ours: a project's own checks choose others, so that a run of
 # `host` never needs to load the project to know all its checks.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from health_cli.config import full_in
+from health_cli.config import api, full_in
 from health_cli.core.names import nearest
 from health_cli.core.report import FailOn
 from health_cli.core.threshold import Threshold
@@ -43,6 +43,13 @@ class HealthSetting:
     )
     RABBITMQ_MANAGEMENT: str = field(
         default="", metadata={"help": "the URL of RabbitMQ's management API, for what AMQP does not tell"}
+    )
+    API: Mapping[str, Any] = field(
+        default_factory=dict, metadata={"help": "where the statistics of the API come from: a dict of options"}
+    )
+    LOGS: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata={"help": "logs to read besides those of LOGGING: name -> path, list of paths, or dict of options"},
     )
     RECORD: bool = field(default=False, metadata={"help": "record every `health run`, as with --record"})
     RECORD_DATABASE: str = field(default="default", metadata={"help": "the alias of DATABASES to record in"})
@@ -262,6 +269,49 @@ def _options(value: object) -> Iterator[Problem]:
         yield _wrong(value, "a dict of options")
 
 
+def _api(value: object) -> Iterator[Problem]:
+    yield from (Problem("E003", text, "See the page on the API.") for text in api.problems_of(value))
+
+
+_LOG_OPTIONS: dict[str, Any] = {
+    "paths": (str, list, tuple),
+    "pattern": str,
+    "floor": str,
+    "encoding": str,
+    "window": (int, float),
+}
+
+
+def _log(value: object) -> Iterator[Problem]:
+    """A path, a list of paths, or a dict with `paths` and options."""
+    if not isinstance(value, Mapping):
+        value = {"paths": value}
+    paths = [value["paths"]] if isinstance(value.get("paths"), str) else value.get("paths")
+    if not isinstance(paths, list | tuple) or not paths or not all(isinstance(p, str) and p for p in paths):
+        yield _wrong(value.get("paths"), "a path, a list of paths, or a dict with 'paths' and options")
+        return
+    for key in value:
+        if key not in _LOG_OPTIONS:
+            yield Problem("E002", f" has an unknown option {key!r}.", f"The options are {', '.join(_LOG_OPTIONS)}.")
+        elif not isinstance(value[key], _LOG_OPTIONS[key]):
+            yield Problem("E003", f"['{key}'] is {value[key]!r}: it must be a text.")
+    yield from (Problem("E003", text) for text in _log_pattern(str(value.get("pattern", ""))))
+    if value.get("floor", "") not in {"", "warning", "error", "critical"}:
+        yield Problem("E003", f"['floor'] is {value['floor']!r}: it must be one of warning, error, critical.")
+    if not _number_within(value.get("window", 1), 86_400) or not value.get("window", 1):
+        yield Problem("E003", "['window'] must be a number of seconds, above 0 and at most 86400.")
+
+
+def _log_pattern(pattern: str) -> Iterator[str]:
+    try:
+        groups = re.compile(pattern).groupindex
+    except re.error as error:
+        yield f"['pattern'] is no regular expression: {error}."
+        return
+    if pattern and "level" not in groups:
+        yield "['pattern'] must have a group 'level': (?P<level>[A-Z]+)."
+
+
 _VALIDATORS: dict[str, Callable[[object], Iterator[Problem]]] = {
     "TIMEOUT": _positive,
     "CHECK_TIMEOUT": _positive,
@@ -274,6 +324,8 @@ _VALIDATORS: dict[str, Callable[[object], Iterator[Problem]]] = {
     "CELERY_APP": _text,
     "CELERY_QUEUES": _texts,
     "RABBITMQ_MANAGEMENT": _url,
+    "API": _api,
+    "LOGS": _mapping_of(_log, "a dict of names and paths"),
     "RECORD": _flag,
     "RECORD_DATABASE": _text,
     "HOST": _host,

@@ -1,0 +1,103 @@
+"""What the checks of the API share: the sources of its statistics, read once in a run for all of them."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from health_cli.checks.api.statistics import Endpoint, Statistics
+from health_cli.core.assembly import iso_utc
+from health_cli.core.check import Check
+from health_cli.core.errors import Failure
+from health_cli.core.guard import Crash, attempt
+from health_cli.core.kind import Kind
+from health_cli.core.measurement import Measurement
+from health_cli.core.status import Status
+
+ENOUGH = 100  # requests of an hour below which a percentage says nothing
+ENOUGH_OF_ONE = 50  # and those of one endpoint
+SHOWN = 10  # endpoints
+A_PART = 0.8  # of a check's limit that all its sources may take
+
+
+class Source(Protocol):
+    """Where statistics come from."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in a sentence."""
+
+    def read(self, now: float, limit: float) -> Statistics:
+        """Return what it knows up to now, within so many seconds; Failure where that is nothing."""
+
+
+class Requests:
+    """The requests of the project, from the first source that knows them. All checks of a run share one."""
+
+    def __init__(self, sources: Sequence[Source] = ()) -> None:
+        """Take the sources, the best first."""
+        self._sources = sources
+        self._lock = threading.Lock()
+        self._found: Statistics | Crash | None = None
+
+    def statistics(self, limit: float) -> Statistics:
+        """Return what is known; the Failure of the first source where none knows anything."""
+        with self._lock:
+            if self._found is None:
+                self._found = attempt(lambda: self._read(limit))
+        if isinstance(self._found, Crash):
+            raise self._found.error
+        return self._found
+
+    def _read(self, limit: float) -> Statistics:
+        failures: list[tuple[str, Failure]] = []
+        until = time.monotonic() + limit
+        for number, source in enumerate(self._sources):
+            left = (until - time.monotonic()) / (len(self._sources) - number)
+            try:
+                found = source.read(time.time(), left)
+            except Failure as failure:
+                failures.append((source.name, failure))
+                continue
+            notes = [f"instead of {name}: {failure.message}" for name, failure in failures]
+            return replace(found, notes=(*notes, *found.notes))
+        if failures:
+            raise failures[0][1]
+        raise Failure(
+            Kind.MISCONFIGURED, "Nothing counts the requests of this project.", status=Status.UNKNOWN,
+            hint="Put health_cli.middleware.ApiStatistics first in MIDDLEWARE.",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiCheck(Check):
+    """A check of what users of the API feel."""
+
+    requests: Requests = field(default_factory=Requests, repr=False, compare=False)
+
+    def statistics(self) -> Statistics:
+        """Return what is known, whichever of the checks comes first has it read; Failure."""
+        return self.requests.statistics(self.timeout * A_PART)
+
+    def told(
+        self, statistics: Statistics, values: dict[str, float], missing: dict[str, str], facts: dict[str, Any]
+    ) -> Measurement:
+        """Return the numbers with what else is known, and where it is from."""
+        facts |= {"source": statistics.source, "notes": list(statistics.notes)}
+        if statistics.since:
+            facts["since"] = iso_utc(statistics.since)
+        there = {name: fact for name, fact in facts.items() if fact not in (None, [], {}, "")}
+        return Measurement(values=values, missing=missing, facts=there)
+
+
+def known(values: Mapping[str, float | None], reason: str) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the values that there are, and that reason for each of the others."""
+    there = {name: value for name, value in values.items() if value is not None}
+    return there, {name: reason for name in values if name not in there}
+
+
+def described(name: str, endpoint: Endpoint, **more: Any) -> dict[str, Any]:
+    """Return an endpoint as the data of a result has it."""
+    classes = {f"{hundred}xx": endpoint.of_class(hundred) for hundred in (2, 3, 4, 5)}
+    return {"endpoint": name, "requests": endpoint.requests, **{k: v for k, v in classes.items() if v}, **more}

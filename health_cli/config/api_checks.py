@@ -1,0 +1,47 @@
+"""The checks of the API, for a project in which something counts its requests."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from health_cli.checks.api.base import ApiCheck, Requests
+from health_cli.checks.api.base import Source as StatisticsSource
+from health_cli.checks.api.clients import Clients
+from health_cli.checks.api.counted import Counted
+from health_cli.checks.api.errors import Errors
+from health_cli.checks.api.latency import Latency
+from health_cli.checks.api.limits import Limits
+from health_cli.checks.api.traffic import Traffic
+from health_cli.config.api import Api, is_counted, redis_settings
+from health_cli.config.setting import HealthSetting
+from health_cli.config.source import Source
+from health_cli.core.check import Check
+
+CHECKS: tuple[type[ApiCheck], ...] = (Traffic, Errors, Latency, Clients)
+
+
+def api(source: Source, setting: HealthSetting) -> Iterator[Check]:
+    """Yield the checks of the API; none where nothing counts requests."""
+    sources = list(_sources(source, Api.of(setting.API)))
+    if not sources:
+        return
+    requests = Requests(sources)
+    for check in CHECKS:
+        yield check(requests=requests)
+    yield Limits(requests=requests, rates=rates(source.everything.get("REST_FRAMEWORK")))
+
+
+def _sources(source: Source, given: Api) -> Iterator[StatisticsSource]:
+    """Yield where statistics are looked for, the best first."""
+    wanted = given.sources or [
+        name for name, there in (("middleware", is_counted(source.everything.get("MIDDLEWARE"))),) if there
+    ]
+    for name in wanted:
+        if name == "middleware":
+            secret = str(source.everything.get("SECRET_KEY") or "")
+            yield Counted(cache=redis_settings(source.caches, given.cache), secret=secret)
+
+
+def rates(rest_framework: Any) -> tuple[str, ...]:
+    """Return the limits that the settings of Django REST framework have, each as `scope: rate`."""
+    found = rest_framework.get("DEFAULT_THROTTLE_RATES") if isinstance(rest_framework, Mapping) else None
+    return tuple(f"{scope}: {rate}" for scope, rate in found.items() if rate) if isinstance(found, Mapping) else ()

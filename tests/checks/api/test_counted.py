@@ -1,0 +1,211 @@
+"""The counting middleware under real load: what it counts must come out exactly, and nobody waits for its Redis."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.checks.api.conftest import ASGI, Project, Serve, counted
+from tests.servers import Redis, wait_until
+
+READY = 1  # request that asked whether the server was there
+
+
+def endpoints(found: dict[str, Any], key: str) -> dict[str, dict[str, Any]]:
+    return {row["endpoint"]: row for row in found["data"].get(key, [])}
+
+
+@pytest.mark.parametrize("app", [{}, {"app": ASGI, "options": ("-k", "asgi")}], ids=["wsgi", "asgi"])
+def test_the_figures_of_a_known_load_come_out(redis: Redis, serve: Serve, app: Any) -> None:
+    server = serve({"default": redis.settings()}, {"API": {"proxies": 1}}, **app)
+    load = [(f"/orders/{n}/", "GET") for n in range(150)] + [("/orders/7/", "POST")] * 20 + [("/fail/", "GET")] * 6
+    load += [("/orders/404/", "GET")] * 3 + [("/nowhere/17/", "GET")] * 4 + [("/status/400/", "GET")] * 8
+    load += [("/status/429/", "GET")] * 5 + [("/stream/", "GET")] * 2 + [("/later/", "GET")] * 2
+
+    def ask(number: int) -> int:
+        path, method = load[number]
+        return server.get(path, method, X_Forwarded_For=f"6.6.6.6, 10.0.{number % 90}.1")
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(ask, range(len(load))))
+    assert (statuses.count(200), statuses.count(201), statuses.count(500)) == (154, 20, 6)
+    run = counted(server.project, len(load) + READY)
+    checks = run.checks
+    traffic = run.metrics("api.traffic")
+    assert traffic["requests_1h"] == traffic["requests_24h"] == 201
+    assert checks["api.traffic"]["data"]["statuses_24h"] == {
+        "200": 154, "201": 20, "204": 1, "400": 8, "404": 7, "429": 5, "500": 6
+    }  # fmt: skip
+    asked = endpoints(checks["api.traffic"], "endpoints_24h")
+    assert asked["GET /orders/<int:number>/"] == {
+        "endpoint": "GET /orders/<int:number>/", "requests": 153, "2xx": 150, "4xx": 3
+    }  # fmt: skip
+    assert asked["POST /orders/<int:number>/"]["requests"] == 20
+    assert asked["GET (404)"]["requests"] == 4
+    errors = run.metrics("api.errors")
+    assert errors["server_errors_1h"] == 6
+    assert errors["server_errors_percent_1h"] == pytest.approx(100 * 6 / 201)
+    assert errors["client_errors_percent_1h"] == pytest.approx(100 * 8 / 201)
+    assert errors["not_found_percent_1h"] == pytest.approx(100 * 7 / 201)
+    assert endpoints(checks["api.errors"], "endpoints_5xx_1h")["GET /fail/"]["percent"] == 100
+    clients = run.metrics("api.clients")
+    assert clients["active_1h"] == clients["active_24h"] == pytest.approx(91, abs=2), "ninety, and who asked first"
+    assert (run.metrics("api.limits")["limited_1h"], run.metrics("api.limits")["limited_clients_1h"]) == (5, 5)
+    assert checks["api.errors"]["status"] == "warning"
+    assert len(run.checks) == 5 and "6.6.6.6" not in run.out and "10.0." not in run.out
+
+
+def test_latencies_are_near_what_they_were(redis: Redis, serve: Serve) -> None:
+    server = serve({"default": redis.settings()}, {})
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(server.get, ["/slow/?s=0.3"] * 10 + ["/slow/?s=0.1"] * 30))
+    run = counted(server.project, 40 + READY)
+    latency = run.metrics("api.latency")
+    assert latency["p50_1h"] == pytest.approx(0.1, rel=0.25)
+    assert latency["p99_1h"] == pytest.approx(0.3, rel=0.25)
+    assert latency["mean_1h"] == pytest.approx((10 * 0.3 + 30 * 0.1) / 41, rel=0.25)
+
+
+def test_limiters_are_recognised_and_so_is_who_is_near(redis: Redis, serve: Serve) -> None:
+    server = serve({"default": redis.settings()}, {"API": {"proxies": 1}}, apps=("rest_framework",))
+    throttled = [server.get("/throttled/", X_Forwarded_For="10.0.0.1") for _ in range(5)]
+    blocked = [server.get("/blocked/") for _ in range(5)]
+    assert (throttled, blocked) == ([200, 200, 200, 429, 429], [200, 200, 403, 403, 403])
+    for left, client in ((5, "10.0.0.1"), (50, "10.0.0.2"), (99, "10.0.0.3")):
+        server.get(f"/near/{left}/", X_Forwarded_For=client)
+    run = counted(server.project, 13 + READY)
+    limits, data = run.metrics("api.limits"), run.checks["api.limits"]["data"]
+    assert (limits["limited_1h"], limits["limited_clients_1h"]) == (5, 2)
+    assert limits["near_limit_percent_1h"] == pytest.approx(25)
+    assert [(row["endpoint"], row["limited"]) for row in data["endpoints_1h"]] == [
+        ("GET /blocked/", 3), ("GET /throttled/", 2)
+    ]  # fmt: skip
+    assert sorted(row["limited"] for row in data["clients_1h"]) == [2, 3]
+    assert data["rates"] == ["anon: 3/day"]
+
+
+@pytest.mark.parametrize("how", ["freeze", "kill"])
+def test_without_redis_no_request_waits_and_what_was_counted_is_written_later(
+    redis: Redis, serve: Serve, how: str
+) -> None:
+    server = serve({"default": redis.settings()}, {})
+    counted(server.project, READY)
+    getattr(redis, how)()
+    times = []
+    for _ in range(60):
+        began = time.monotonic()
+        assert server.get("/orders/1/") == 200
+        times.append(time.monotonic() - began)
+        time.sleep(0.05)
+    assert sorted(times)[-3] < 0.1, "one in twenty may be slow for other reasons"
+    down = server.project.probe()
+    assert {check["status"] for check in down.report["checks"]} == {"critical"}
+    assert down.seconds < 10
+    redis.thaw() if how == "freeze" else redis.stop()
+    if how == "kill":
+        redis.start()
+    wait_until(lambda: server.get("/orders/1/") and _all(server.project) >= 40, "what was counted meanwhile", 40)
+
+
+def _all(project: Project) -> float:
+    return float(project.probe().metrics("api.traffic")["requests_24h"] or 0)
+
+
+def test_a_server_that_ends_writes_what_it_has(redis: Redis, serve: Serve) -> None:
+    server = serve({"default": redis.settings()}, {})
+    for number in range(9):
+        server.get(f"/orders/{number}/")
+    server.stop()
+    assert _all(server.project) == 9 + READY
+
+
+def test_what_is_skipped_is_not_counted(redis: Redis, serve: Serve) -> None:
+    server = serve({"default": redis.settings()}, {"API": {"skip": ["/status/", "/stream"]}})
+    server.get("/status/500/")
+    server.get("/orders/1/")
+    counted(server.project, 1)
+
+
+def test_keys_expire_by_themselves_and_tell_nobody(redis: Redis, serve: Serve) -> None:
+    server = serve({"default": redis.settings()}, {})
+    server.get("/orders/1/")
+    server.get("/status/429/")
+    counted(server.project, 2 + READY)
+    with redis.client(db=1) as client:
+        keys = client.keys("health-cli:api:*")
+        assert len(keys) == 6
+        assert all(0 < client.ttl(key) <= 27 * 3_600 for key in keys)
+        everything = repr([(key, client.dump(key)) for key in keys])
+    assert "127.0.0.1" not in everything
+
+
+def test_many_routes_and_clients_take_little_memory(redis: Redis, tmp_path: Path) -> None:
+    """As if a day of five hundred endpoints: a minute and an hour of it, the rest is the same again."""
+    from health_cli.checks.api.buckets import OTHERS
+    from health_cli.checks.api.counted_client import read
+    from health_cli.checks.api.counting import Counting, Request
+    from health_cli.checks.api.link import connected, keys
+
+    counting = Counting(lambda: connected(redis.settings(), 1, 1), keys("x"), b"salt")
+    for number in range(20_000):
+        client = counting.hashed(f"address:{number}")
+        counting.add(
+            Request(f"GET /{number % 700}/", 200 + number % 3, 0.001 * (number % 200), client, number % 2 == 0)
+        )
+    counting.flush(5)
+    found = read(redis.settings(), "x", time.time(), 5)
+    assert found.day.total.requests == found.hour.total.requests == 20_000
+    asked = [name for name, each in found.day.endpoints.items() if each.requests]
+    assert len(asked) == 501 and OTHERS in asked
+    assert found.hour.clients == pytest.approx(10_000, rel=0.03), "so many are told apart in five minutes"
+    assert found.hour.limited_clients is not None and len(found.hour.limited_clients) <= 1_000
+    with redis.client(db=1) as client:
+        used = sum(client.memory_usage(key) for key in client.keys("health-cli:api:*"))
+    assert used < 3 << 20
+
+
+@pytest.mark.parametrize(
+    ("caches", "setting", "said"),
+    [
+        ({}, {}, "CACHES has none"),
+        ({"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}},
+         {}, "refuses the connection"),
+        ({}, {"API": {"sources": ["magic"]}}, "['sources'] has magic: the sources are"),
+        ({}, {"API": {"proxies": -1}}, "['proxies'] is -1: it must be a number of proxies"),
+        ({}, {"API": {"chache": "x"}}, "has an unknown option 'chache'"),
+        ({}, {"API": []}, "HEALTH_CLI['API'] is []: it must be a dict"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_counted_says_why(tmp_path: Path, caches: Any, setting: Any, said: str) -> None:
+    run = Project(tmp_path, caches, setting).probe()
+    assert run.code in {2, 3}
+    assert said in run.out
+
+
+def test_what_has_counted_nothing_so_far_is_unknown(redis: Redis, tmp_path: Path) -> None:
+    run = Project(tmp_path, {"default": redis.settings()}, {}).probe("api.traffic")
+    assert (run.code, run.checks["api.traffic"]["summary"]) == (3, "nothing counted yet")
+
+
+def test_the_same_hour_yesterday_and_last_week_are_remembered(redis: Redis, tmp_path: Path) -> None:
+    from health_cli.checks.api.buckets import COUNTS, HOUR
+    from health_cli.checks.api.link import keys
+    from tests.checks.api.project import SECRET_KEY
+
+    project = Project(tmp_path, {"default": redis.settings()}, {})
+    last = int(time.time() // HOUR) - 1
+    names = keys(SECRET_KEY)
+    with redis.client(db=1) as client:
+        client.set(names.since, (last - 200) * HOUR)
+        client.hset(names.of(COUNTS, HOUR, last), "GET /|200", 300)
+        client.hset(names.of(COUNTS, HOUR, last - 23), "GET /|200", 5)
+    first = project.probe("api.traffic")
+    assert first.reasons("api.traffic")["of_yesterday_percent"] == "that hour is not known"
+    (kept,) = tmp_path.glob("state/*/memory/api.traffic.json")
+    text = kept.read_text()
+    kept.write_text(text.replace('"hours": {', f'"hours": {{"{(last - 24) * HOUR}": 200, "{(last - 168) * HOUR}": 0, '))
+    run = project.probe("api.traffic")
+    assert run.metrics("api.traffic")["of_yesterday_percent"] == pytest.approx(150)
+    assert run.reasons("api.traffic") == {"of_last_week_percent": "nothing was counted then"}
