@@ -15,6 +15,7 @@ from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import LazyObject, empty
 
+from health_cli.checks.api.buckets import digest, keys
 from health_cli.checks.api.counted import REDIS
 from health_cli.config.api import Api, redis_settings
 from health_cli.config.django_source import health_setting
@@ -58,7 +59,7 @@ class ApiStatistics:
             raise MiddlewareNotUsed("ApiStatistics needs the package 'redis': pip install 'health-cli[redis]'.")
         secret = str(settings.SECRET_KEY)
         self._counting = counting.Counting(
-            lambda: link.connected(cache, CONNECT, ANSWER), link.keys(secret), link.digest(secret, b"clients", 16)
+            lambda: link.connected(cache, CONNECT, ANSWER), keys(secret), digest(secret, b"clients", 16)
         )
         self._request = counting.Request
 

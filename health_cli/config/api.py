@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 MIDDLEWARE = "health_cli.middleware.ApiStatistics"
-SOURCES = ("middleware",)
+SOURCES = ("middleware", "access_logs")
+LISTS = ("sources", "skip", "access_logs")
 REDIS = ("django.core.cache.backends.redis.RedisCache", "django_redis.cache.RedisCache", "redis_cache.RedisCache")
 
 
@@ -15,11 +16,12 @@ class Api(NamedTuple):
     cache: str = ""
     proxies: int = 0
     skip: tuple[str, ...] = ()
+    access_logs: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Api":
         """Return what a setting says that has been validated."""
-        lists = {name: tuple(given[name]) for name in ("sources", "skip") if name in given}
+        lists = {name: tuple(given[name]) for name in LISTS if name in given}
         return cls(cache=given.get("cache", ""), proxies=given.get("proxies", 0), **lists)
 
 
@@ -37,7 +39,7 @@ def problems_of(given: object) -> Iterator[str]:
     for key in given:
         if key not in Api._fields:
             yield f" has an unknown option {key!r}: it takes {', '.join(Api._fields)}."
-    for key in ("sources", "skip"):
+    for key in LISTS:
         value = given.get(key, ())
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item for item in value):
             yield f"[{key!r}] is {value!r}: it must be a list of texts."

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from health_cli.checks.api.access_log import AccessLog
 from health_cli.checks.api.base import ApiCheck, Requests
 from health_cli.checks.api.base import Source as StatisticsSource
+from health_cli.checks.api.buckets import digest
 from health_cli.checks.api.clients import Clients
 from health_cli.checks.api.counted import Counted
 from health_cli.checks.api.errors import Errors
@@ -32,13 +34,14 @@ def api(source: Source, setting: HealthSetting) -> Iterator[Check]:
 
 def _sources(source: Source, given: Api) -> Iterator[StatisticsSource]:
     """Yield where statistics are looked for, the best first."""
-    wanted = given.sources or [
-        name for name, there in (("middleware", is_counted(source.everything.get("MIDDLEWARE"))),) if there
-    ]
-    for name in wanted:
+    counts = is_counted(source.everything.get("MIDDLEWARE"))
+    found = [name for name, there in (("middleware", counts), ("access_logs", given.access_logs)) if there]
+    secret = str(source.everything.get("SECRET_KEY") or "")
+    for name in given.sources or found:
         if name == "middleware":
-            secret = str(source.everything.get("SECRET_KEY") or "")
             yield Counted(cache=redis_settings(source.caches, given.cache), secret=secret)
+        elif name == "access_logs":
+            yield AccessLog(paths=given.access_logs, salt=digest(secret, b"clients", 16))
 
 
 def rates(rest_framework: Any) -> tuple[str, ...]:

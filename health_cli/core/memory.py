@@ -27,3 +27,8 @@ class Remembering(Check):
     """A check that remembers."""
 
     memory: Memory = field(default_factory=Memory, repr=False, compare=False)
+
+    @property
+    def remembered_as(self) -> str:
+        """The name under which it is kept."""
+        return self.name

@@ -16,10 +16,10 @@ PATIENCE = 0.5  # seconds to wait for another run that writes
 
 
 class FileMemory(Memory):
-    """Keeps what one check remembers in a file that is replaced as a whole."""
+    """Keeps what is remembered under a name in a file that is replaced as a whole."""
 
     def __init__(self, place: Place, name: str) -> None:
-        """Name the check."""
+        """Name what is remembered."""
         self._place = place
         self._path: Path = place.folder / "memory" / f"{quote(name, safe='')[:200]}.json"
 
@@ -47,7 +47,7 @@ def remembering(plan: Plan, place: Place | None) -> Plan:
     if place is None:
         return plan
     checks = [
-        replace(check, memory=FileMemory(place, check.name)) if isinstance(check, Remembering) else check
+        replace(check, memory=FileMemory(place, check.remembered_as)) if isinstance(check, Remembering) else check
         for check in plan.checks
     ]
     return replace(plan, checks=checks)

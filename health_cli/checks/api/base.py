@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from health_cli.checks.api.statistics import Endpoint, Statistics
 from health_cli.core.assembly import iso_utc
-from health_cli.core.check import Check
 from health_cli.core.errors import Failure
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
+from health_cli.core.memory import Memory, Remembering
 from health_cli.core.status import Status
 
 ENOUGH = 100  # requests of an hour below which a percentage says nothing
@@ -28,7 +28,7 @@ class Source(Protocol):
     def name(self) -> str:
         """What it is called in a sentence."""
 
-    def read(self, now: float, limit: float) -> Statistics:
+    def read(self, now: float, limit: float, memory: Memory) -> Statistics:
         """Return what it knows up to now, within so many seconds; Failure where that is nothing."""
 
 
@@ -41,22 +41,22 @@ class Requests:
         self._lock = threading.Lock()
         self._found: Statistics | Crash | None = None
 
-    def statistics(self, limit: float) -> Statistics:
+    def statistics(self, limit: float, memory: Memory) -> Statistics:
         """Return what is known; the Failure of the first source where none knows anything."""
         with self._lock:
             if self._found is None:
-                self._found = attempt(lambda: self._read(limit))
+                self._found = attempt(lambda: self._read(limit, memory))
         if isinstance(self._found, Crash):
             raise self._found.error
         return self._found
 
-    def _read(self, limit: float) -> Statistics:
+    def _read(self, limit: float, memory: Memory) -> Statistics:
         failures: list[tuple[str, Failure]] = []
         until = time.monotonic() + limit
         for number, source in enumerate(self._sources):
             left = (until - time.monotonic()) / (len(self._sources) - number)
             try:
-                found = source.read(time.time(), left)
+                found = source.read(time.time(), left, memory)
             except Failure as failure:
                 failures.append((source.name, failure))
                 continue
@@ -71,14 +71,19 @@ class Requests:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ApiCheck(Check):
-    """A check of what users of the API feel."""
+class ApiCheck(Remembering):
+    """A check of what users of the API feel. All of them remember together."""
 
     requests: Requests = field(default_factory=Requests, repr=False, compare=False)
 
+    @property
+    def remembered_as(self) -> str:
+        """What is remembered is of all of them."""
+        return "api"
+
     def statistics(self) -> Statistics:
         """Return what is known, whichever of the checks comes first has it read; Failure."""
-        return self.requests.statistics(self.timeout * A_PART)
+        return self.requests.statistics(self.timeout * A_PART, self.memory)
 
     def told(
         self, statistics: Statistics, values: dict[str, float], missing: dict[str, str], facts: dict[str, Any]

@@ -8,6 +8,7 @@ from health_cli.checks.api.statistics import Statistics
 from health_cli.core.check import Requirement
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
+from health_cli.core.memory import Memory
 from health_cli.core.registry import load_client
 from health_cli.core.status import Status
 
@@ -22,7 +23,7 @@ class Counted:
     secret: str = field(repr=False)
     name: ClassVar[str] = "the counting middleware"
 
-    def read(self, now: float, limit: float) -> Statistics:
+    def read(self, now: float, limit: float, memory: Memory) -> Statistics:
         """Read the buckets; Failure where Redis does not give them, or nothing has been counted."""
         if self.cache is None:
             raise Failure(

@@ -12,18 +12,17 @@ from health_cli.checks.api.buckets import (
     DAY,
     FEW,
     HOUR,
-    LATENCY,
     LIMITED,
     MINUTE,
     NEAR,
-    TIME,
-    TURNED_AWAY,
     Keys,
-    parsed,
+    keys,
+    text_of,
+    window_of,
 )
 from health_cli.checks.api.counted import Counted
-from health_cli.checks.api.link import connected, keys
-from health_cli.checks.api.statistics import Statistics, Window
+from health_cli.checks.api.link import connected
+from health_cli.checks.api.statistics import Statistics
 from health_cli.checks.redis_server import Server, explained, place_of
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
@@ -74,46 +73,23 @@ def _numbers(now: float, back: int, size: int) -> range:
 
 
 def _understood(answers: Mapping[str, Any], since: float, now: float) -> Statistics:
-    hour, day = _window(answers["minutes"]), _window(answers["hours"].values())
+    hour, day = window_of(answers["minutes"]), window_of(answers["hours"].values())
     hour.clients, day.clients = answers["clients"][CLIENTS]
     hour.near_limit, day.near_limit = answers["clients"][NEAR]
     hour.limited_clients, day.limited_clients = _limited(answers["limited"][-2:]), _limited(answers["limited"])
     this_hour = now // HOUR * HOUR
-    whole = {at: _window([fields]).total.requests for at, fields in answers["hours"].items() if since <= at < this_hour}
+    whole = {
+        at: window_of([fields]).total.requests for at, fields in answers["hours"].items() if since <= at < this_hour
+    }
     return Statistics(
         source=Counted.name, hour=hour, day=day, since=since if since > now - DAY else None, hours=whole
     )  # fmt: skip
 
 
-def _window(buckets: Iterable[Mapping[bytes, bytes]]) -> Window:
-    window = Window()
-    for bucket in buckets:
-        for name, text in bucket.items():
-            endpoint, statistic = parsed(_text(name))
-            _count(window, endpoint, statistic, int(text))
-    return window
-
-
-def _count(window: Window, endpoint: str, statistic: str, count: int) -> None:
-    """Count one field of a bucket. The latencies of all together stand under an endpoint that has no requests."""
-    found = window.at(endpoint)
-    if statistic.isdecimal():
-        found.statuses[int(statistic)] += count
-    elif statistic == TIME:
-        found.seconds = (found.seconds or 0.0) + count / 1e6
-    elif statistic == TURNED_AWAY:
-        found.limited += count
-    elif statistic.startswith(LATENCY):
-        found.latencies[int(statistic.removeprefix(LATENCY))] += count
-
-
-def _limited(buckets: Iterable[Mapping[bytes, bytes]]) -> dict[str, int]:
+def _limited(buckets: Iterable[Mapping[Any, Any]]) -> dict[str, int]:
     found: dict[str, int] = {}
     for bucket in buckets:
         for client, count in bucket.items():
-            found[_text(client)] = found.get(_text(client), 0) + int(count)
+            name = text_of(client)
+            found[name] = found.get(name, 0) + int(count)
     return found
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value

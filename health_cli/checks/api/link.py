@@ -1,6 +1,5 @@
 """Link: the Redis that the counts are kept in, which is that of a cache of the project. Needs the client library."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +7,6 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from health_cli.checks.api.buckets import Keys, keys_of
 from health_cli.checks.cache.redis_client import client_options
 
 
@@ -24,13 +22,3 @@ def connected(settings: Mapping[str, Any], connect: float, answer: float) -> red
         retry=Retry(NoBackoff(), 0),
     )
     return client
-
-
-def keys(secret: str) -> Keys:
-    """Return the keys of the project that has this SECRET_KEY: all its processes have the same."""
-    return keys_of(digest(secret, b"project", 6).hex())
-
-
-def digest(secret: str, what: bytes, size: int) -> bytes:
-    """Return what only who knows the secret can make, and from which nobody can tell it."""
-    return hashlib.blake2b(secret.encode(), digest_size=size, person=b"health:" + what[:9]).digest()

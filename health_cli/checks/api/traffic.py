@@ -7,7 +7,6 @@ from typing import Any
 from health_cli.checks.api.base import SHOWN, ApiCheck, described
 from health_cli.checks.api.statistics import Statistics
 from health_cli.core.measurement import Measurement
-from health_cli.core.memory import Remembering
 from health_cli.core.metric import Metric, metric
 from health_cli.core.result import Result
 from health_cli.core.units import humanize
@@ -25,7 +24,7 @@ METRICS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Traffic(ApiCheck, Remembering):
+class Traffic(ApiCheck):
     """The requests of the last hour and the last 24, and the last whole hour against the same one a day and a week ago.
 
     Those hours are remembered from run to run, in the state folder; without that, and before there are as many, the two
@@ -65,7 +64,7 @@ class Traffic(ApiCheck, Remembering):
         hours = {**dict(_hours(self.memory.load())), **statistics.hours}
         newest = max(hours, default=0)
         kept = {at: count for at, count in hours.items() if at > newest - KEPT}
-        self.memory.save({"hours": kept})
+        self.memory.save({**self.memory.load(), "hours": kept})
         return kept
 
     def judge(self, measurement: Measurement) -> Result:

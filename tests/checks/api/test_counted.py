@@ -143,10 +143,10 @@ def test_keys_expire_by_themselves_and_tell_nobody(redis: Redis, serve: Serve) -
 
 def test_many_routes_and_clients_take_little_memory(redis: Redis, tmp_path: Path) -> None:
     """As if a day of five hundred endpoints: a minute and an hour of it, the rest is the same again."""
-    from health_cli.checks.api.buckets import OTHERS
+    from health_cli.checks.api.buckets import OTHERS, keys
     from health_cli.checks.api.counted_client import read
     from health_cli.checks.api.counting import Counting, Request
-    from health_cli.checks.api.link import connected, keys
+    from health_cli.checks.api.link import connected
 
     counting = Counting(lambda: connected(redis.settings(), 1, 1), keys("x"), b"salt")
     for number in range(20_000):
@@ -190,8 +190,7 @@ def test_what_has_counted_nothing_so_far_is_unknown(redis: Redis, tmp_path: Path
 
 
 def test_the_same_hour_yesterday_and_last_week_are_remembered(redis: Redis, tmp_path: Path) -> None:
-    from health_cli.checks.api.buckets import COUNTS, HOUR
-    from health_cli.checks.api.link import keys
+    from health_cli.checks.api.buckets import COUNTS, HOUR, keys
     from tests.checks.api.project import SECRET_KEY
 
     project = Project(tmp_path, {"default": redis.settings()}, {})
@@ -203,7 +202,7 @@ def test_the_same_hour_yesterday_and_last_week_are_remembered(redis: Redis, tmp_
         client.hset(names.of(COUNTS, HOUR, last - 23), "GET /|200", 5)
     first = project.probe("api.traffic")
     assert first.reasons("api.traffic")["of_yesterday_percent"] == "that hour is not known"
-    (kept,) = tmp_path.glob("state/*/memory/api.traffic.json")
+    (kept,) = tmp_path.glob("state/*/memory/api.json")
     text = kept.read_text()
     kept.write_text(text.replace('"hours": {', f'"hours": {{"{(last - 24) * HOUR}": 200, "{(last - 168) * HOUR}": 0, '))
     run = project.probe("api.traffic")

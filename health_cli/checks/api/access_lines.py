@@ -1,0 +1,118 @@
+"""Access lines: what the access logs of web servers say of each request. Pure.
+
+Understood are the combined and the common format of nginx, Apache and gunicorn, and lines of JSON. Of a path only its
+shape is kept: numbers and ids in it are left out, and so is the query.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import tzinfo
+from typing import Any, NamedTuple
+
+from health_cli.checks.logs.records import seconds_of
+
+LINE = re.compile(
+    r"^(?P<client>\S+) \S+ (?P<user>\S+(?: \S+)?) \[(?P<time>[^\]]{10,40})\] "
+    r'"(?P<method>[A-Z]{3,12}) (?P<path>\S+)[^"]*" (?P<status>\d{3}) '
+    r'(?:\d+|-)(?: "[^"]*" "(?:[^"\\]|\\.)*")?(?P<more>[^\n]*)$',
+    re.MULTILINE,
+)
+# What follows the user agent, where somebody has added how long it took: `0.123`, `rt=0.123`, `request_time=0.123`.
+_TOOK = re.compile(r'(?:^|[\s"])(?:rt=|request_time=|rt:)?"?(\d{1,5}\.\d{1,9})s?"?(?=[\s"]|$)')
+_ID = re.compile(r"^(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27}|(?=.*\d)[0-9A-Za-z_-]{16,}|[0-9a-f]{8,})$", re.IGNORECASE)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+DEEPEST, LONGEST = 8, 40  # segments of a path, and characters of one, that tell endpoints apart
+
+_TIME = ("time_iso8601", "timestamp", "@timestamp", "time", "time_local", "ts", "msec", "date")
+_METHOD = ("request_method", "method", "verb")
+_PATH = ("request_uri", "uri", "path", "url", "request_path")
+_STATUS = ("status", "status_code", "response", "response_status")
+_CLIENT = ("remote_addr", "client_ip", "clientip", "ip", "remote_ip", "client", "x_forwarded_for")
+_SECONDS = ("request_time", "duration", "request_duration", "response_time")
+
+
+class Access(NamedTuple):
+    """One request: when, its method and the shape of its path, its status, who asked, and how long it took if known."""
+
+    at: float
+    endpoint: str
+    status: int
+    client: str
+    seconds: float | None
+
+
+def read(text: str, zone: tzinfo | None = None) -> tuple[list[Access], int]:
+    """Return the requests of a text, and how many lines of it were not understood."""
+    if text.lstrip()[:1] == "{":
+        lines = [line for line in text.splitlines() if line]
+        found = [access for line in lines if (access := _of_json(line, zone))]
+        return found, len(lines) - len(found)
+    found = [access for match in LINE.finditer(text) if (access := _of_line(match, zone))]
+    return found, text.count("\n") - len(found)
+
+
+def _of_line(match: re.Match[str], zone: tzinfo | None) -> Access | None:
+    at = seconds_of(match["time"], zone)
+    if at is None:
+        return None
+    status = int(match["status"])
+    took = _TOOK.search(match["more"])
+    client = match["user"] if match["user"] != "-" else match["client"]
+    return Access(
+        at, endpoint_of(match["method"], match["path"], status), status, client, float(took[1]) if took else None
+    )
+
+
+def _of_json(line: str, zone: tzinfo | None) -> Access | None:
+    try:
+        data = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(data, Mapping):
+        return None
+    at, status = seconds_of(_number(_first(data, _TIME)), zone), _number(_first(data, _STATUS))
+    if at is None or not isinstance(status, float) or not 100 <= status <= 999:
+        return None
+    method, path = _request(data)
+    seconds = _number(_first(data, _SECONDS))
+    client = str(_first(data, _CLIENT) or "").partition(",")[0].strip()
+    took = seconds if isinstance(seconds, float) and 0 <= seconds < 1e5 else None
+    return Access(at, endpoint_of(method, path, int(status)), int(status), client, took)
+
+
+def _request(data: Mapping[str, Any]) -> tuple[str, str]:
+    """Return method and path, which some write as one: `GET /x HTTP/1.1`."""
+    method, path = str(_first(data, _METHOD) or ""), str(_first(data, _PATH) or "")
+    words = str(data.get("request") or "").split(" ")
+    if not path and len(words) > 1:
+        return words[0], words[1]
+    return method, path
+
+
+def _first(data: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((data[name] for name in names if data.get(name) not in (None, "")), None)
+
+
+def _number(value: Any) -> Any:
+    """Return a number that may be written as a text, else what was given."""
+    try:
+        return value if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return value
+
+
+def endpoint_of(method: str, path: str, status: int) -> str:
+    """Return what tells an endpoint from others: the shape of a path, without what only one request has."""
+    verb = method if method in METHODS else "OTHER"
+    if status == 404:
+        return f"{verb} (404)"
+    segments = path.partition("?")[0].partition("#")[0].split("/")
+    shape = "/".join("<id>" if _ID.match(segment) else segment[:LONGEST] for segment in segments[: DEEPEST + 1])
+    return f"{verb} {shape}"
+
+
+def minutes(found: list[Access]) -> Iterator[tuple[int, Access]]:
+    """Yield each request with its minute."""
+    for access in found:
+        yield int(access.at // 60), access
