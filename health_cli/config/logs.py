@@ -5,13 +5,16 @@ import string
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from health_cli.checks.logs.counted import CountedLog
 from health_cli.checks.logs.log import Log
 from health_cli.checks.logs.records import BAD, LEVELS
+from health_cli.config.api import redis_settings
 from health_cli.config.setting import HealthSetting
 from health_cli.config.source import Source
 from health_cli.core.check import Check
 from health_cli.core.instance import instance_of
 
+HANDLER = "health_cli.log_handler.CountingHandler"
 # What stands where a formatter's field is; all others are skipped over.
 _FIELDS = {
     "asctime": r"(?P<time>\S+(?:\ \S+){blanks})",
@@ -26,9 +29,22 @@ _DOLLAR = re.compile(r"\$\{?(\w+)\}?")
 
 def logs(source: Source, setting: HealthSetting) -> Iterator[Check]:
     """Yield a check for each log; one that LOGS names takes the place of a handler of that name."""
+    yield from _counted(source)
     handlers = _handlers(source.everything.get("LOGGING"))
     for name, options in {**handlers, **{name: _named(given) for name, given in setting.LOGS.items()}}.items():
         yield Log(name=f"logs:{instance_of(name)}", **options)
+
+
+def _counted(source: Source) -> Iterator[Check]:
+    """Yield a check for each of our logging handlers."""
+    logging = source.everything.get("LOGGING")
+    handlers = logging.get("handlers") if isinstance(logging, Mapping) else None
+    for handler in handlers.values() if isinstance(handlers, Mapping) else ():
+        if isinstance(handler, Mapping) and handler.get("class") == HANDLER:
+            cache = redis_settings(source.caches, str(handler.get("cache", "")))
+            secret = str(source.everything.get("SECRET_KEY") or "")
+            name = instance_of(str(handler.get("log", "counted")))
+            yield CountedLog(name=f"logs:{name}", cache=cache, secret=secret)
 
 
 def _named(given: Any) -> dict[str, Any]:

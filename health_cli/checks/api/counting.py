@@ -1,13 +1,9 @@
-"""Counting: adds up requests in this process, and writes the sums to Redis every two seconds, in a thread.
+"""Counting: adds up the requests of this process by endpoint, status, latency and client. Needs the client library.
 
-A request adds to a few dicts under a lock; it never waits for Redis. While Redis is down the sums are kept for ten
-minutes, and written once it is back.
+A request adds to a few dicts under a lock.
 """
 
-import atexit
 import hashlib
-import os
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -35,14 +31,8 @@ from health_cli.checks.api.buckets import (
     field_of,
 )
 from health_cli.checks.api.histogram import bucket_of
+from health_cli.checks.flushing import Flushing
 
-EVERY = 2.0  # seconds between two writes
-OVERDUE = (
-    10.0  # seconds after which a request writes itself: threads do not run everywhere, as under uWSGI without them
-)
-LAST = 1.0  # seconds that a process which ends waits for a write that is under way
-PAUSE = 10.0  # seconds for which a Redis that failed is left alone
-PATIENCE = 600.0  # seconds that sums are kept while it can't be written to
 CLIENTS_MOST = 10_000  # of five minutes in one process
 
 
@@ -71,26 +61,40 @@ class Sums:
         self.near: set[bytes] = set()
 
 
-class Counting:
-    """Counts for one process; `connect` makes the client of Redis that the sums are written with."""
+class Counting(Flushing[dict[int, Sums]]):
+    """Counts the requests of one process."""
 
     def __init__(self, connect: Callable[[], redis.Redis], keys: Keys, salt: bytes) -> None:
-        """Write nothing yet, and start no thread: that comes with the first request of each process."""
-        self._connect, self._keys, self._salt = connect, keys, salt
-        self._begin()
-        os.register_at_fork(after_in_child=self._begin)
-        atexit.register(self.flush, LAST)
+        """Count under these keys; `salt` hides the clients."""
+        self._keys, self._salt = keys, salt
+        super().__init__(connect)
 
-    def _begin(self) -> None:
-        """Begin anew, as a child does: what its parent has counted the parent writes."""
-        self._lock, self._writing = threading.Lock(), threading.Lock()
+    def clear(self) -> None:
+        """Forget all sums."""
         self._sums: dict[int, Sums] = defaultdict(Sums)
         self._endpoints: set[str] = set()
-        self._client: redis.Redis | None = None
-        self._thread: threading.Thread | None = None
-        self._wake = threading.Event()
-        self._written = self._paused_until = 0.0
         self._limited_full = False
+
+    def take(self) -> dict[int, Sums] | None:
+        """Return the sums of each minute."""
+        sums, self._sums = self._sums, defaultdict(Sums)
+        return sums or None
+
+    def keep(self, batch: dict[int, Sums], oldest: float) -> None:
+        """Take them back."""
+        for minute, kept in batch.items():
+            if minute >= oldest // MINUTE:
+                _merge(kept, self._sums[minute])
+
+    def write(self, client: redis.Redis, batch: dict[int, Sums]) -> None:
+        """Write them to the buckets."""
+        pipeline = client.pipeline(transaction=True)
+        pipeline.set(self._keys.since, int(time.time()), nx=True, ex=KEPT[HOUR] + HOUR)
+        pipeline.expire(self._keys.since, KEPT[HOUR] + HOUR)
+        for minute, each in batch.items():
+            self._write_minute(pipeline, minute * MINUTE, each)
+        pipeline.hlen(self._keys.of(LIMITED, HOUR, int(time.time() // HOUR)))
+        self._limited_full = pipeline.execute()[-1] >= LIMITED_MOST
 
     def hashed(self, client: str) -> bytes:
         """Return what tells a client from others and is not its name."""
@@ -115,75 +119,13 @@ class Counting:
                 sums.clients.add(client)
                 if near:
                     sums.near.add(client)
-        self._have_written(time.monotonic())
+        self.counted()
 
     def _known(self, endpoint: str) -> str:
         if len(self._endpoints) >= MOST:
             return OTHERS
         self._endpoints.add(endpoint)
         return endpoint
-
-    def _have_written(self, now: float) -> None:
-        """See to it that somebody writes: the thread, or where none runs, this request."""
-        if self._thread is None:
-            with self._lock:
-                if self._thread is None:
-                    self._written = now
-                    self._thread = threading.Thread(target=self._write_again_and_again, name="health-cli", daemon=True)
-                    self._thread.start()
-        elif now - self._written > OVERDUE:
-            self._written = now
-            self.flush()
-        self._wake.set()
-
-    def _write_again_and_again(self) -> None:
-        while True:
-            self._wake.wait()
-            self._wake.clear()
-            time.sleep(EVERY)
-            self.flush()
-            if self._sums:
-                self._wake.set()
-
-    def flush(self, patience: float = 0.0) -> None:
-        """Write what there is, if Redis takes it; what it does not take is kept for a while."""
-        if time.monotonic() < self._paused_until or not self._writing.acquire(timeout=patience):
-            return
-        try:
-            self._written = time.monotonic()
-            with self._lock:
-                sums, self._sums = self._sums, defaultdict(Sums)
-            if sums:
-                self._write_or_keep(sums)
-        finally:
-            self._writing.release()
-
-    def _write_or_keep(self, sums: dict[int, Sums]) -> None:
-        try:
-            self._write(sums)
-        except redis.RedisError:  # down, full, read-only or busy: the check of the cache says which
-            self._paused_until = time.monotonic() + PAUSE
-            self._client = None
-            oldest = (time.time() - PATIENCE) // MINUTE
-            with self._lock:
-                for minute, kept in sums.items():
-                    if minute >= oldest:
-                        _merge(kept, self._sums[minute])
-
-    def _write(self, sums: dict[int, Sums]) -> None:
-        """Write all in one round trip, all or nothing."""
-        if self._client is None:
-            self._client = self._connect()
-            self._client.ping()  # one that does not answer could have written, and what is kept would count twice
-        client, keys = self._client, self._keys
-        pipeline = client.pipeline(transaction=True)
-        pipeline.set(keys.since, int(time.time()), nx=True, ex=KEPT[HOUR] + HOUR)
-        pipeline.expire(keys.since, KEPT[HOUR] + HOUR)
-        for minute, each in sums.items():
-            self._write_minute(pipeline, minute * MINUTE, each)
-        hour = keys.of(LIMITED, HOUR, int(time.time() // HOUR))
-        pipeline.hlen(hour)
-        self._limited_full = pipeline.execute()[-1] >= LIMITED_MOST
 
     def _write_minute(self, pipeline: "redis.client.Pipeline", at: int, sums: Sums) -> None:
         for size in (MINUTE, HOUR):

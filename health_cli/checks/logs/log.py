@@ -108,7 +108,8 @@ class Log(Remembering):
         state.tally.forget(now - self.window)
         if why := self.memory.save(state.to_json()):
             notes.append(f"nothing is remembered: {why}")
-        return self._measured(state, now, {"files": paths, "unreadable": denied, "notes": notes})
+        facts = {"files": paths, "unreadable": denied, "notes": notes, "at_least": state.short_until > now}
+        return values_of(state.tally, now, self.window, state.since, facts)
 
     def _nothing(self) -> Measurement:
         """Tell of files that are not there: a handler of Django's may have had nothing to write yet."""
@@ -174,35 +175,40 @@ class Log(Remembering):
             )  # fmt: skip
         return found
 
-    def _measured(self, state: State, now: float, facts: dict[str, Any]) -> Measurement:
-        counts = state.tally.counts()
-        covered = min(self.window, max(now - state.since, MINUTE))
-        bad = counts["critical"] + counts["error"]
-        values = {
-            "critical": counts["critical"], "errors": counts["error"], "warnings": counts["warning"],
-            "errors_per_minute": bad / (covered / MINUTE),
-        }  # fmt: skip
-        facts |= {
-            "covered": round(covered), "at_least": state.short_until > now,
-            "messages": [_told(group) for group in state.tally.groups(SHOWN)],
-        }  # fmt: skip
-        return Measurement(values=values, facts={name: value for name, value in facts.items() if value not in ([], "")})
-
     def judge(self, measurement: Measurement) -> Result:
         """Say how many, in what time, and what leads them."""
-        values, facts = measurement.values, measurement.facts
+        facts = measurement.facts
         if text := facts.get("missing"):
             metrics = fill(self.metrics, measurement)
             return Result(name=self.name, status=Status.SKIPPED, summary="no file yet", message=text, metrics=metrics)
-        counts = [
-            f"{humanize(values[name])} {word}{'s' if word == 'error' and values[name] != 1 else ''}"
-            for name, word in (("critical", "critical"), ("errors", "error"))
-            if values[name]
-        ]
-        least = "at least " if facts["at_least"] else ""
-        said = f"{least}{', '.join(counts)}" if counts else "no errors"
         findings = [_unread(path) for path in facts.get("unreadable", ())]
-        return self.result(measurement, summary=f"{said} in {humanize(facts['covered'], 's')}", findings=findings)
+        return self.result(measurement, summary=spoken(measurement), findings=findings)
+
+
+def values_of(tally: Tally, now: float, window: float, since: float | None, facts: Mapping[str, Any]) -> Measurement:
+    """Return what a tally says of a window, of which what came after `since` is known."""
+    counts = tally.counts()
+    covered = min(window, max(now - since, MINUTE)) if since is not None else window
+    bad = counts["critical"] + counts["error"]
+    values = {
+        "critical": counts["critical"], "errors": counts["error"], "warnings": counts["warning"],
+        "errors_per_minute": bad / (covered / MINUTE),
+    }  # fmt: skip
+    told = [_told(group) for group in tally.groups(SHOWN)]
+    known = {**facts, "covered": round(covered), "messages": told}
+    return Measurement(values=values, facts={name: fact for name, fact in known.items() if fact not in ([], "")})
+
+
+def spoken(measurement: Measurement) -> str:
+    """Return how many there were, in what time."""
+    values, facts = measurement.values, measurement.facts
+    counts = [
+        f"{humanize(values[name])} {word}{'s' if word == 'error' and values[name] != 1 else ''}"
+        for name, word in (("critical", "critical"), ("errors", "error"))
+        if values[name]
+    ]
+    least = "at least " if facts.get("at_least") else ""
+    return f"{least}{', '.join(counts) or 'no errors'} in {humanize(facts['covered'], 's')}"
 
 
 def _told(group: Group) -> dict[str, Any]:

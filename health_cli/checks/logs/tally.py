@@ -49,19 +49,19 @@ class Tally:
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._levels: dict[str, Counter[int]] = {level: Counter() for level in BAD}
-        self._groups: dict[str, Group] = {}
+        self.levels: dict[str, Counter[int]] = {level: Counter() for level in BAD}
+        self.groups_by_key: dict[str, Group] = {}
 
     def add(self, records: Iterable[Record], at: float) -> None:
         """Count records; `at` is the time of those that tell none."""
         for record in records:
             seconds = at if record.at is None else min(record.at, at)
             minute = int(seconds // MINUTE)
-            self._levels[record.level][minute] += 1
+            self.levels[record.level][minute] += 1
             key = f"{record.level} {record.logger} {folded(record.text)}"
-            group = self._groups.get(key)
+            group = self.groups_by_key.get(key)
             if group is None:
-                group = self._groups[key] = Group(record.level, record.logger, "", 0.0)
+                group = self.groups_by_key[key] = Group(record.level, record.logger, "", 0.0)
             group.minutes[minute] += 1
             if seconds >= group.last:
                 group.last, group.text = seconds, record.text[:LONGEST]
@@ -69,31 +69,31 @@ class Tally:
     def forget(self, before: float) -> None:
         """Forget what is older, and of the messages those that have been away longest."""
         first = int(before // MINUTE)
-        for minutes in (*self._levels.values(), *(group.minutes for group in self._groups.values())):
+        for minutes in (*self.levels.values(), *(group.minutes for group in self.groups_by_key.values())):
             for minute in [minute for minute in minutes if minute < first]:
                 del minutes[minute]
-        newest = sorted(self._groups.items(), key=lambda item: -item[1].last)
-        self._groups = {key: group for key, group in newest[:GROUPS] if group.minutes}
+        newest = sorted(self.groups_by_key.items(), key=lambda item: -item[1].last)
+        self.groups_by_key = {key: group for key, group in newest[:GROUPS] if group.minutes}
 
     def counts(self) -> dict[str, int]:
         """Return how many records there are of each level."""
-        return {level: minutes.total() for level, minutes in self._levels.items()}
+        return {level: minutes.total() for level, minutes in self.levels.items()}
 
     def groups(self, most: int) -> list[Group]:
         """Return the messages, the worse and then the more frequent first."""
-        order = sorted(self._groups.values(), key=lambda g: (-BAD.index(g.level), -g.minutes.total(), -g.last))
+        order = sorted(self.groups_by_key.values(), key=lambda g: (-BAD.index(g.level), -g.minutes.total(), -g.last))
         return order[:most]
 
     def to_json(self) -> dict[str, Any]:
         """The tally as it is kept."""
-        levels = {level: dict(minutes) for level, minutes in self._levels.items()}
-        return {"levels": levels, "groups": {key: group.to_json() for key, group in self._groups.items()}}
+        levels = {level: dict(minutes) for level, minutes in self.levels.items()}
+        return {"levels": levels, "groups": {key: group.to_json() for key, group in self.groups_by_key.items()}}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Tally":
         """Read back what `to_json` wrote; KeyError, TypeError or ValueError where it is not that."""
         tally = cls()
         for level in BAD:
-            tally._levels[level].update({int(minute): int(count) for minute, count in data["levels"][level].items()})
-        tally._groups = {key: Group.from_json(group) for key, group in data["groups"].items()}
+            tally.levels[level].update({int(minute): int(count) for minute, count in data["levels"][level].items()})
+        tally.groups_by_key = {key: Group.from_json(group) for key, group in data["groups"].items()}
         return tally

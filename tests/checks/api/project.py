@@ -17,6 +17,7 @@ CACHES = json.loads(os.environ.get("API_CACHES", "{}"))
 MIDDLEWARE = json.loads(os.environ.get("API_MIDDLEWARE", '["health_cli.middleware.ApiStatistics"]'))
 HEALTH_CLI = json.loads(os.environ.get("API_HEALTH_CLI", "{}"))
 INSTALLED_APPS = ["health_cli", *json.loads(os.environ.get("API_APPS", "[]"))]
+LOGGING = json.loads(os.environ.get("API_LOGGING", "{}"))
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],

@@ -1,0 +1,105 @@
+"""Flushing: what a process counts for us is added up in its memory, and written to Redis by a thread.
+
+Whoever counts never waits for Redis. While Redis is down the sums are kept for ten minutes, and written once it is
+back. Needs the client library.
+"""
+
+import atexit
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import redis
+
+Batch = TypeVar("Batch")
+EVERY = 2.0  # seconds between two writes
+OVERDUE = 10.0  # seconds after which who counts writes: threads do not run everywhere, as under uWSGI without them
+LAST = 1.0  # seconds that a process which ends waits for a write that is under way
+PAUSE = 10.0  # seconds for which a Redis that failed is left alone
+PATIENCE = 600.0  # seconds that sums are kept while it can't be written to
+
+
+class Flushing(Generic[Batch]):
+    """The sums of one process. Who derives from it says how they are taken, written and kept."""
+
+    def __init__(self, connect: Callable[[], redis.Redis]) -> None:
+        """`connect` makes the client. Nothing is written yet, and no thread runs before something is counted."""
+        self._connect = connect
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+        atexit.register(self.flush, LAST)
+
+    def _begin(self) -> None:
+        """Begin anew, as a child does: what its parent has counted the parent writes."""
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._client: redis.Redis | None = None
+        self._thread: threading.Thread | None = None
+        self._wake = threading.Event()
+        self._written = self._paused_until = 0.0
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all sums."""
+        raise NotImplementedError
+
+    def take(self) -> Batch | None:
+        """Return the sums and begin new ones, under the lock; None where there are none."""
+        raise NotImplementedError
+
+    def keep(self, batch: Batch, oldest: float) -> None:
+        """Take sums back that could not be written, but for those from before a time; under the lock."""
+        raise NotImplementedError
+
+    def write(self, client: redis.Redis, batch: Batch) -> None:
+        """Write sums in one round trip, all or nothing; RedisError."""
+        raise NotImplementedError
+
+    def counted(self) -> None:
+        """See to it that somebody writes: the thread, or where none runs, who counts."""
+        now = time.monotonic()
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._written = now
+                    self._thread = threading.Thread(target=self._write_again_and_again, name="health-cli", daemon=True)
+                    self._thread.start()
+        elif now - self._written > OVERDUE:
+            self._written = now
+            self.flush()
+        self._wake.set()
+
+    def _write_again_and_again(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            time.sleep(EVERY)
+            if not self.flush():
+                self._wake.set()
+
+    def flush(self, patience: float = 0.0) -> bool:
+        """Write what there is, if Redis takes it, and tell whether nothing is left; what is, is kept for a while."""
+        if time.monotonic() < self._paused_until or not self._writing.acquire(timeout=patience):
+            return False
+        try:
+            self._written = time.monotonic()
+            with self._lock:
+                batch = self.take()
+            return batch is None or self._write_or_keep(batch)
+        finally:
+            self._writing.release()
+
+    def _write_or_keep(self, batch: Batch) -> bool:
+        try:
+            if self._client is None:
+                self._client = self._connect()
+                self._client.ping()  # one that does not answer could have written, and what is kept would count twice
+            self.write(self._client, batch)
+        except redis.RedisError:  # down, full, read-only or busy: the check of the cache says which
+            self._paused_until = time.monotonic() + PAUSE
+            self._client = None
+            with self._lock:
+                self.keep(batch, time.time() - PATIENCE)
+            return False
+        return True

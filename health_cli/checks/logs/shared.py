@@ -1,0 +1,38 @@
+"""Shared: how the logging handler leaves its counts in Redis, for those who write and those who read them.
+
+A hash a minute has how many records of each level there were, and how many of each message by its hash; what the
+messages say stands once, in a hash of its own. All expire by themselves.
+"""
+
+import hashlib
+
+from health_cli.checks.api.buckets import digest
+
+MINUTE, DAY = 60, 86_400
+KEPT = DAY + 3_600  # seconds: the longest window, and more
+TEXTS = 500  # messages that are told apart in all
+LEVEL, MESSAGE = "level", "message"
+
+
+def minute_key(secret: str, handler: str, minute: int) -> str:
+    """Return the key of a minute of a handler."""
+    return f"{_prefix(secret, handler)}:{minute}"
+
+
+def texts_key(secret: str, handler: str) -> str:
+    """Return the key of what the messages say."""
+    return f"{_prefix(secret, handler)}:texts"
+
+
+def since_key(secret: str, handler: str) -> str:
+    """Return the key of when counting began."""
+    return f"{_prefix(secret, handler)}:since"
+
+
+def _prefix(secret: str, handler: str) -> str:
+    return f"health-cli:logs:{digest(secret, b'project', 6).hex()}:{handler}"
+
+
+def message_of(level: str, logger: str, folded: str) -> str:
+    """Return what tells one message from others."""
+    return hashlib.blake2b(f"{level} {logger} {folded}".encode(errors="replace"), digest_size=8).hexdigest()
