@@ -3,6 +3,7 @@
 import time
 from datetime import timedelta
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
@@ -85,8 +86,14 @@ class ForSuperusers(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in i
         """Go back to where one came from."""
         return self._back(request) or super().response_post_save_add(request, obj)
 
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
+        """Go back to where one came from."""
+        return self._back(request) or super().response_delete(request, obj_display, obj_id)
+
     def _back(self, request: HttpRequest) -> HttpResponseRedirect | None:
-        return redirect(page_url()) if request.GET.get("from") == "page" and page_url() else None
+        if request.GET.get("from") != "page" or not page_url():
+            return None
+        return redirect(f"{page_url()}?{urlencode({'host': request.GET.get('back', '')})}")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows of the database that is recorded in."""
@@ -180,7 +187,12 @@ class SystemAlertAdmin(ForSuperusers):
     list_filter = ("resolved", "severity", OfHost)
     search_fields = ("alert_type", "host", "message")
     actions = ("acknowledge", "resolve", "silence")
-    exclude = ("open_key",)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What it says, and what somebody has to say to that; all else below."""
+        first = ("message", "hint", "why")
+        rest = [f.name for f in SystemAlert._meta.fields if f.name not in {*first, "id", "open_key"}]
+        return [(None, {"fields": first}), ("What was recorded", {"fields": rest, "classes": ("collapse",)})]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Superusers say why an open alert may wait, and acknowledge it by that."""

@@ -14,6 +14,7 @@ CHECK = 190
 METRIC = 100
 PROJECT = 190
 WORD = 10
+SCOPE = 16
 
 
 class Name(models.CharField):  # type: ignore[type-arg]  # generic in its stubs, not at run time
@@ -30,8 +31,9 @@ class HealthRun(models.Model):
 
     `duration` is in seconds, `trigger` says who asked for it (`command`, `task` or `page`), `report` is the report by
     the schema `health-cli/1`, and `state` what alerting remembers of each check after this run. `project` is the name
-    of its state folder. `complete` says that all checks there are were to run, `condensed` that its numbers are in the
-    hours, so that it may be deleted once it is old.
+    of its state folder. `complete` says that all checks there are were to run, `scope` tells runs of the same checks
+    from others, and `standing` is the worst status of all checks of the host after this run, those included that it
+    did not look at. `condensed` says that its numbers are in the hours, so that it may be deleted once it is old.
     """
 
     uuid = models.UUIDField(unique=True)
@@ -42,6 +44,8 @@ class HealthRun(models.Model):
     trigger = models.CharField(max_length=WORD)
     project = Name(max_length=PROJECT)
     complete = models.BooleanField()
+    scope = models.CharField(max_length=SCOPE, default="", editable=False)
+    standing = models.CharField(max_length=WORD, default="", editable=False)
     report = models.JSONField()
     state = models.JSONField(default=dict)
     condensed = models.BooleanField(default=False, editable=False)
@@ -52,6 +56,7 @@ class HealthRun(models.Model):
         indexes: ClassVar[list[Index]] = [
             Index(fields=["host", "started_at"], name="health_run_host"),
             Index(fields=["host", "complete", "started_at"], name="health_run_complete"),
+            Index(fields=["host", "scope", "started_at"], name="health_run_scope"),
             Index(fields=["started_at"], name="health_run_started"),
             Index(fields=["condensed", "started_at"], name="health_run_condensed"),
         ]

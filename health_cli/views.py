@@ -29,9 +29,11 @@ from health_cli.config.django_source import health_setting
 from health_cli.core.assembly import Stamp, machine
 from health_cli.history.handling import as_json
 from health_cli.history.last import aged, missing
+from health_cli.history.loading import fitting
 from health_cli.history.reading import Reader, Series
 from health_cli.history.trend_words import as_json as trends_json
 from health_cli.history.trend_words import said
+from health_cli.models import CHECK, HOST, METRIC
 from health_cli.page.access import for_superusers, plainly, within_limits
 from health_cli.page.overview import known_alerts, newest_of, open_alerts, overview
 from health_cli.page.present import etag_of, page_of
@@ -65,7 +67,7 @@ def last(request: HttpRequest) -> HttpResponse:
         return plainly("Name a host: ?host=NAME.", 400, True)
     setting = health_setting()
     newest = newest_of(setting.RECORD_DATABASE, host, setting)
-    alerts = open_alerts(setting.RECORD_DATABASE)
+    alerts = open_alerts(setting.RECORD_DATABASE, host)
     report = aged(newest.last, None) if newest.last else None
     etag = etag_of(newest, report, alerts)
     if etag in parse_etags(request.headers.get("If-None-Match", "")):
@@ -120,7 +122,8 @@ def export(request: HttpRequest) -> HttpResponseBase:
         return plainly(f"There is no format '{name}': choose {', '.join(EXPORTS)}.", 400, True)
     found = seen(alias := health_setting().RECORD_DATABASE, *asked)
     head = Head(found.series, found.unit, found.since, found.until, trends_json(found.trends))
-    file = _NO_NAME.sub("-", found.series.name).strip("-")
+    name_of_all = f"{found.series.host}-{found.series.name}-{asked[1].text.replace(' ', '')}"
+    file = _NO_NAME.sub("-", name_of_all).strip("-")[:200]
     pieces = _pieces(alias, name, head)
     return StreamingHttpResponse(
         _off_the_loop(pieces) if isinstance(request, ASGIRequest) else pieces,
@@ -156,20 +159,28 @@ def _asked(request: HttpRequest) -> tuple[Series, Range] | HttpResponse:
         return plainly("Name a host and a metric: ?host=NAME&metric=CHECK/METRIC.", 400, True)
     if name not in RANGES:
         return plainly(f"There is no range '{name}': choose {', '.join(RANGES)}.", 400, True)
-    return Series(host, check, short), RANGES[name]
+    return Series(fitting(host, HOST), fitting(check, CHECK), fitting(short, METRIC)), RANGES[name]
 
 
 @csrf_protect
 @for_superusers("POST", reads=False)
 def run_now(request: HttpRequest) -> HttpResponse:
     """Have the checks run, at most once a minute, and tell what became of it."""
-    as_data = request.headers.get("Accept") == "application/json"
+    as_data = request.get_preferred_type(["text/html", "application/json"]) == "application/json"
     if seconds := a_run.wait():
-        text = f"The checks have just been run: wait {math.ceil(seconds)} seconds, and go back to the page."
-        return plainly(text, 429, as_data, seconds)
+        text = f"The checks have just been run: wait {math.ceil(seconds)} seconds."
+        return plainly(text, 429, True, seconds) if as_data else _wait(request, text, seconds)
     started = start(health_setting())
     if as_data:
         return JsonResponse(started._asdict(), status=202 if started.state == "queued" else 200)
     messages.info(request, started.message)
     query = urlencode({"host": started.host or request.POST.get("host", "")})
     return redirect(f"{reverse('health:page')}?{query}")
+
+
+def _wait(request: HttpRequest, text: str, seconds: float) -> HttpResponse:
+    """Say that it is too early, with the way back."""
+    context = {**admin.site.each_context(request), "title": "Health", "text": text}
+    response = render(request, "health_cli/wait.html", context, status=429)
+    response.headers["Retry-After"] = str(math.ceil(seconds))
+    return response

@@ -35,10 +35,11 @@ def load_models() -> None:
 
 
 @contextmanager
-def bounded(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
+def bounded(alias: str, seconds: float, *, server_too: bool = True) -> Iterator[BaseDatabaseWrapper]:
     """Put a connection with limits in the place of this thread's own, and close it afterwards.
 
-    ConfigError where there is no such alias, or no driver for it.
+    `server_too` has the server end what takes too long, where it can. ConfigError where there is no such alias, or no
+    driver for it.
     """
     if alias not in connections.settings:
         known = ", ".join(connections.settings)
@@ -46,7 +47,7 @@ def bounded(alias: str, seconds: float) -> Iterator[BaseDatabaseWrapper]:
     own = _own(alias)
     connection = own.copy()
     connect, answer = min(CONNECT, seconds), min(ANSWER, seconds)
-    _limit(connection, connect, answer)
+    _limit(connection, connect, answer, server_too)
     connections[alias] = connection
     with limited(connection, connect, answer):
         try:
@@ -67,7 +68,7 @@ def _own(alias: str) -> BaseDatabaseWrapper:
         raise ConfigError(f"The database '{alias}' can't be used: {words(error)}", hint=hint) from error
 
 
-def _limit(connection: BaseDatabaseWrapper, connect: float, answer: float) -> None:
+def _limit(connection: BaseDatabaseWrapper, connect: float, answer: float, server_too: bool) -> None:
     """Set the limits that the driver knows, in whole seconds where it takes no others."""
     conf: dict[str, Any] = connection.settings_dict
     conf["CONN_MAX_AGE"], conf["AUTOCOMMIT"] = 0, True  # without autocommit Django's atomic() commits nothing
@@ -79,8 +80,9 @@ def _limit(connection: BaseDatabaseWrapper, connect: float, answer: float) -> No
         case "postgresql":
             options.pop("pool", None)
             options["connect_timeout"] = max(2, math.ceil(connect))  # libpq takes less for 2
-            own = f"-c statement_timeout={int(answer * 1000)}"
-            options["options"] = f"{options.get('options', '')} {own}".strip()
+            if server_too:
+                own = f"-c statement_timeout={int(answer * 1000)}"
+                options["options"] = f"{options.get('options', '')} {own}".strip()
         case "sqlite":
             _refuse_missing(str(conf["NAME"]))
             options["timeout"] = answer

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.db import DatabaseError, connections
 
 from health_cli.core.errors import ConfigError
+from health_cli.core.guard import Crash, attempt
 from health_cli.core.report import Report
 from health_cli.history.database import moment, seconds_of
 from health_cli.history.last import AHEAD, Last, joined
@@ -15,26 +16,33 @@ from health_cli.history.opening import Record
 from health_cli.models import HOST, HealthRun
 
 LIMIT = 3.0  # seconds that the database may take to answer
-PARTS = 50  # runs of some checks only that are looked at since the newest one of all checks
 
-# Each part by the index on host, complete and started_at. The reports of no other runs are read: with a condition
-# beside the LIMIT, MariaDB would read all runs of the host. A run in the future is of when the clock was wrong.
+# The newest run of each selection of checks: it has all that those before it of the same selection had. `whole` is the
+# newest of all checks, and what came before it is over. Each part by an index, and the reports of no others are read.
+# A run in the future is of when the clock was wrong.
 NEWEST = """
-WITH whole AS (
+WITH RECURSIVE whole AS (
     SELECT id, started_at FROM health_cli_healthrun
     WHERE host = %(host)s AND complete = %(yes)s AND started_at <= %(until)s ORDER BY started_at DESC LIMIT 1
-), parts AS (
-    SELECT id, started_at FROM health_cli_healthrun
-    WHERE host = %(host)s AND complete = %(no)s AND started_at <= %(until)s ORDER BY started_at DESC LIMIT %(parts)s
+), scopes (scope) AS (
+    SELECT MIN(scope) FROM health_cli_healthrun WHERE host = %(host)s
+    UNION ALL
+    SELECT (SELECT MIN(r.scope) FROM health_cli_healthrun r WHERE r.host = %(host)s AND r.scope > scopes.scope)
+    FROM scopes WHERE scopes.scope IS NOT NULL
+), newest AS (
+    SELECT r.id, r.started_at FROM scopes s JOIN health_cli_healthrun r ON r.id = (
+        SELECT n.id FROM health_cli_healthrun n
+        WHERE n.host = %(host)s AND n.scope = s.scope AND n.started_at <= %(until)s ORDER BY n.started_at DESC LIMIT 1
+    )
 ), ahead AS (
     SELECT id FROM health_cli_healthrun
     WHERE host = %(host)s AND started_at > %(until)s ORDER BY started_at DESC LIMIT 1
 ), chosen AS (
     SELECT id FROM whole
-    UNION ALL
-    SELECT p.id FROM parts p LEFT JOIN whole w ON w.started_at > p.started_at WHERE w.id IS NULL
-    UNION ALL
-    SELECT id FROM ahead WHERE NOT EXISTS (SELECT 1 FROM whole) AND NOT EXISTS (SELECT 1 FROM parts)
+    UNION
+    SELECT n.id FROM newest n LEFT JOIN whole w ON w.started_at > n.started_at WHERE w.id IS NULL
+    UNION
+    SELECT id FROM ahead WHERE NOT EXISTS (SELECT 1 FROM newest)
 )
 SELECT r.id, r.uuid, r.started_at, r.complete, r.report, r.state
 FROM chosen c JOIN health_cli_healthrun r ON r.id = c.id
@@ -69,21 +77,27 @@ def last_of(host: str, record: Record) -> tuple[Last | None, list[str]]:
 
 
 def newest_runs(alias: str, host: str, lately: int = 0) -> Runs:
-    """Return the newest run of all checks of a host and those of some checks since then, and the newest so many.
+    """Return the newest runs of each selection of checks since that of all, and the newest so many of any.
 
     One in the future counts only where there is no other. Takes one query.
     """
     until = connections[alias].ops.adapt_datetimefield_value(moment(time.time() + AHEAD))
-    asked = {
-        "host": fitting(host, HOST), "until": until, "yes": True, "no": False, "parts": PARTS, "lately": lately
-    }  # fmt: skip
+    asked = {"host": fitting(host, HOST), "until": until, "yes": True, "lately": lately}
     found = sorted(HealthRun.objects.using(alias).raw(NEWEST, asked), key=lambda run: (run.started_at, run.pk))
     return Runs([run for run in found if run.report], [run for run in reversed(found) if not run.report])
 
 
 def last_after(runs: Iterable[HealthRun]) -> Last | None:
-    """Return what is last after these runs, the oldest first."""
-    return joined((Report.from_json(run.report), seconds_of(run.started_at), run.complete) for run in runs)
+    """Return what is last after these runs, the oldest first; ConfigError for one that can't be understood."""
+    last = attempt(
+        lambda: joined((Report.from_json(run.report), seconds_of(run.started_at), run.complete) for run in runs)
+    )
+    if isinstance(last, Crash):
+        raise ConfigError(
+            f"A recorded run can't be understood ({last.name}: {last.text}).",
+            hint="Was it recorded by a newer version? Install that here too.",
+        )
+    return last
 
 
 def _hosts(alias: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 from django.db.models import Q
 
 from health_cli.core.guard import Crash, attempt
+from health_cli.core.status import Status
 from health_cli.history import spool
 from health_cli.history import state as states
 from health_cli.history.alerts import Alert, Memory
@@ -18,7 +19,7 @@ from health_cli.history.child import Say
 from health_cli.history.database import lacking, moment, seconds_of
 from health_cli.history.place import Place
 from health_cli.history.spool import SpooledRun
-from health_cli.models import CHECK, HOST, METRIC, PROJECT, HealthMetric, HealthRun, Silence, SystemAlert
+from health_cli.models import CHECK, HOST, METRIC, PROJECT, SCOPE, HealthMetric, HealthRun, Silence, SystemAlert
 
 UPDATED = ["message", "hint", "severity", "flapping", "seen_at", "count"]
 ENDED = ["resolved", "resolved_at", "resolution", "open_key"]
@@ -135,12 +136,26 @@ def _write(run: SpooledRun, alias: str, text: Text) -> None:
         trigger=run.trigger,
         project=fitting(run.project, PROJECT),
         complete=run.complete,
+        scope=scope_of(report["checks"]),
+        standing=standing_of(report["status"], run.state),
         report=text(report),
         state=text(run.state),
     )
     row.save(using=alias, force_insert=True)
     HealthMetric.objects.using(alias).bulk_create(list(_metrics(row, report["checks"], text)))
     _reconcile(run, row, alias, text)
+
+
+def scope_of(checks: Sequence[Mapping[str, Any]]) -> str:
+    """Return what runs of the same checks have in common."""
+    names = "\n".join(sorted(check["name"] for check in checks))
+    return hashlib.blake2b(names.encode(errors="surrogatepass"), digest_size=SCOPE // 2).hexdigest()
+
+
+def standing_of(status: str, state: Mapping[str, Any]) -> str:
+    """Return the worst status of a run and of all that is remembered of its host after it."""
+    memories = state.get("checks", {}).values()
+    return max(Status.parse(word) for word in (status, *(memory["status"] for memory in memories))).word
 
 
 def _metrics(run: HealthRun, checks: list[Mapping[str, Any]], text: Text) -> Iterator[HealthMetric]:

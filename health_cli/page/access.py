@@ -2,11 +2,12 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import wraps
 from urllib.parse import urlsplit
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -22,11 +23,13 @@ from django.db import (
     router,
     transaction,
 )
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, JsonResponse
 from django.urls import reverse
 
 from health_cli.config.django_source import health_setting
 from health_cli.core.errors import ConfigError
+from health_cli.core.guard import Crash, attempt
 from health_cli.history.answering import words
 from health_cli.history.database import ANSWER, NoFile, bounded
 from health_cli.history.loading import MISSING
@@ -86,9 +89,9 @@ def for_superusers(*methods: str, api: bool = False, reads: bool = True) -> Call
 def _answered(request: HttpRequest, view: View, methods: tuple[str, ...], api: bool, reads: bool) -> HttpResponseBase:
     """Ask the databases by connections of our own, with limits in time; the record's once somebody may see it."""
     with ExitStack() as limits:
-        of_users = {DEFAULT_DB_ALIAS, router.db_for_read(get_user_model())}
+        of_users = {DEFAULT_DB_ALIAS, router.db_for_read(get_user_model()), *_of_sessions()}
         for alias in of_users:
-            limits.enter_context(within_limits(alias))
+            limits.enter_context(within_limits(alias, of_users=True))
         if refusal := _refusal(request, api) or _rejection(request, methods, api):
             return refusal
         if reads and (alias := health_setting().RECORD_DATABASE) not in of_users:
@@ -96,10 +99,26 @@ def _answered(request: HttpRequest, view: View, methods: tuple[str, ...], api: b
         return view(request)
 
 
-def within_limits(alias: str) -> AbstractContextManager[object]:
-    """Have a database answer in time; in a transaction, as tests of a project are, on the connection that has it."""
-    inside = alias in connections.settings and connections[alias].in_atomic_block
-    return nullcontext() if inside else bounded(alias, ANSWER)
+def within_limits(alias: str, *, of_users: bool = False) -> AbstractContextManager[object]:
+    """Have a database answer in time; in a transaction, as tests of a project are, on the connection that has it.
+
+    Of the users' databases nothing is asked that the project itself does not, such as a limit of the server's own,
+    which PgBouncer may refuse; and a backend that is not Django's may keep there what a new connection has not.
+    """
+    own = attempt(lambda: connections[alias])
+    if not isinstance(own, Crash) and (own.in_atomic_block or (of_users and not _is_djangos(own))):
+        return nullcontext()
+    return bounded(alias, ANSWER, server_too=not of_users or alias == health_setting().RECORD_DATABASE)
+
+
+def _is_djangos(connection: BaseDatabaseWrapper) -> bool:
+    return str(connection.settings_dict["ENGINE"]).startswith("django.db.backends.")
+
+
+def _of_sessions() -> Iterator[str]:
+    """Yield the alias of the database that sessions are in."""
+    if settings.SESSION_ENGINE.endswith((".db", ".cached_db")) and apps.is_installed("django.contrib.sessions"):
+        yield router.db_for_read(apps.get_model("sessions", "Session"))
 
 
 def plainly(text: str, status: int, api: bool, wait: float = 0) -> HttpResponse:
@@ -164,6 +183,10 @@ def _with_headers(request: HttpRequest, response: HttpResponseBase) -> HttpRespo
 def _has_policy(request: HttpRequest) -> bool:
     """Tell whether a middleware of Django's or django-csp's sets a policy of the project's, not just one to report."""
     if not any(hasattr(request, name) for name in ("_csp_nonce", "csp_nonce")):
+        return False
+    given = getattr(settings, "CONTENT_SECURITY_POLICY", None)
+    excluded = given.get("EXCLUDE_URL_PREFIXES", ()) if isinstance(given, dict) else ()
+    if excluded and request.path_info.startswith(tuple(excluded)):
         return False
     of_version_3 = getattr(settings, "CSP_DEFAULT_SRC", None) and not getattr(settings, "CSP_REPORT_ONLY", False)
     return bool(of_version_3 or any(getattr(settings, name, None) for name in OWN_POLICIES))

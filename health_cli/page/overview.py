@@ -2,14 +2,16 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connections
+from django.db.models import Case, When
 
 from health_cli.config.setting import HealthSetting
+from health_cli.core.guard import Crash, attempt
 from health_cli.core.names import matches
 from health_cli.core.status import Status
 from health_cli.history.alerts import Memory
@@ -22,6 +24,8 @@ from health_cli.models import CHECK, HOST, HealthHour, HealthMetric, HealthRun, 
 MOST_RUNS, RUNS = 120, 30  # newest runs whose times are known; at the ends of the sparklines are at least so many,
 NUMBERS = 6_000  # and more where these are no more numbers than that
 REGULAR = 5  # gaps between runs that tell how often they come, most of them near the middle one
+FEW_RUNS = 2 * 86_400  # seconds of patience with fewer runs than that
+GONE = 7  # times the patience, and a day at least, after which a host is gone
 ALERTS = 100  # open alerts that are shown
 SILENCES = 200  # of which may be shown with them
 HOUR, DAY = 3_600, 86_400
@@ -37,34 +41,59 @@ WITH RECURSIVE hosts (host) AS (
     WHERE hosts.host IS NOT NULL
 )
 """
-# The newest run of each; one in the future, of when the clock was wrong, only where there is no other.
+# The newest run of each, when the newest of all checks was, and when the last but five; a run in the future, of when
+# the clock was wrong, only where there is no other.
 NEWEST_OF_EACH = """
-SELECT r.id, r.host, r.status, r.complete, r.started_at FROM hosts h JOIN health_cli_healthrun r ON r.id = COALESCE(
+SELECT r.id, r.host, r.status, r.standing, r.started_at,
+    (SELECT MAX(n.started_at) FROM health_cli_healthrun n
+     WHERE n.host = h.host AND n.complete = %(yes)s AND n.started_at <= %(until)s) AS whole_at,
+    (SELECT n.started_at FROM health_cli_healthrun n
+     WHERE n.host = h.host AND n.started_at <= %(until)s ORDER BY n.started_at DESC LIMIT 1 OFFSET 5) AS before_at
+FROM hosts h JOIN health_cli_healthrun r ON r.id = COALESCE(
     (SELECT n.id FROM health_cli_healthrun n
-     WHERE n.host = h.host AND n.started_at <= %s ORDER BY n.started_at DESC LIMIT 1),
+     WHERE n.host = h.host AND n.started_at <= %(until)s ORDER BY n.started_at DESC LIMIT 1),
     (SELECT n.id FROM health_cli_healthrun n WHERE n.host = h.host ORDER BY n.started_at DESC LIMIT 1)
 )
 """
 
 
 class Host(NamedTuple):
-    """A host that has recorded, with what its newest run found and when that began, since the epoch."""
+    """A host that has recorded: what it is like after its newest run, and when that began, since the epoch.
+
+    `whole_at` is when its newest run of all checks began, `before` when the last but five; None where there was none.
+    """
 
     name: str
     status: Status
     at: float
-    complete: bool = True
+    whole_at: float | None = None
+    before: float | None = None
 
-    def judged(self, every: float, alerts: Sequence[SystemAlert], now: float) -> "Host":
-        """Return the host with the status that it has now, where a run is due every so many seconds (0: unknown).
+    def judged(self, every: float, now: float) -> "Host":
+        """Return the host with the status that it has now, where runs are due every so many seconds (0: unknown).
 
-        A run that is stale, or in the future, tells nothing. One of some checks leaves to the open alerts what the
-        others found.
+        A run that is stale, or in the future, tells nothing.
         """
-        if self.at > now + AHEAD or (every and now - self.at > every * STALE):
-            return self._replace(status=Status.UNKNOWN)
-        open_ = () if self.complete else (worth(alert) for alert in alerts if alert.host == self.name)
-        return self._replace(status=max((self.status, *open_)))
+        oldest = self.at if self.whole_at is None or not every else self.whole_at
+        silent = now - oldest > patience(every, self.at, self.before)
+        return self._replace(status=Status.UNKNOWN) if silent or self.at > now + AHEAD else self
+
+    def is_gone(self, every: float, now: float) -> bool:
+        """Tell whether it has been silent for so long that it may be no more."""
+        return now - self.at > max(GONE * patience(every, self.at, self.before), DAY)
+
+
+def patience(every: float, at: float, before: float | None) -> float:
+    """Return after how many seconds a newest run is too old to count.
+
+    Where nobody says how often runs are due, that is the time of the last six, an hour at least; two days of fewer.
+    """
+    if every:
+        return every * STALE
+    return max(at - before, HOUR) if before is not None else FEW_RUNS
+
+
+NOBODY = Host("", Status.UNKNOWN, 0.0)
 
 
 class Span(NamedTuple):
@@ -115,17 +144,18 @@ class Overview(NamedTuple):
 
 def overview(alias: str, host: str, setting: HealthSetting) -> Overview:
     """Return what there is to show of a host; without a name, of the one that is worst. DatabaseError."""
-    now, alerts = time.time(), open_alerts(alias)
-    hosts = known_hosts(alias)
-    judged = [each.judged(setting.RECORD_EVERY, alerts, now) for each in hosts]
-    host = host or max(judged, key=lambda each: (each.status, each.at), default=Host("", Status.UNKNOWN, 0)).name
+    now, given = time.time(), setting.RECORD_EVERY
+    hosts = [each.judged(given, now) for each in known_hosts(alias)]
+    host = (
+        host or max(hosts, key=lambda each: (not each.is_gone(given, now), each.status, each.at), default=NOBODY).name
+    )
     newest = newest_of(alias, host, setting)
     every = setting.RECORD_EVERY or usual([at for _, at in newest.lately])
     return Overview(
         host=host,
-        hosts=[each.judged(every, alerts, now) for each in hosts],
+        hosts=hosts,
         newest=newest,
-        alerts=alerts,
+        alerts=open_alerts(alias, host),
         silences=list(Silence.objects.using(alias).filter(until__gt=moment(now))[:SILENCES]),
         sparks=_sparks(alias, host, newest, now),
         every=every,
@@ -136,21 +166,40 @@ def overview(alias: str, host: str, setting: HealthSetting) -> Overview:
 def known_hosts(alias: str) -> list[Host]:
     """Return the hosts by their names, each with what its newest run found."""
     hosts = LEAP if connections[alias].vendor == "mysql" else STEPS
-    rows = HealthRun.objects.using(alias).raw(f"{hosts} {NEWEST_OF_EACH}", [_soon(alias)])
-    return sorted(Host(row.host, Status.parse(row.status), seconds_of(row.started_at), row.complete) for row in rows)
+    asked = {"yes": True, "until": _soon(alias)}
+    rows = HealthRun.objects.using(alias).raw(f"{hosts} {NEWEST_OF_EACH}", asked)
+    return sorted(
+        Host(row.host, Status.parse(row.standing or row.status), seconds_of(row.started_at), *_times(row))
+        for row in rows
+    )
+
+
+def _times(row: Any) -> Iterator[float | None]:
+    """Yield the times of a row that are no columns of the model, which the database may give in a form of its own."""
+    field: Any = HealthRun._meta.get_field("started_at")
+    connection, column = connections[row._state.db], field.get_col(HealthRun._meta.db_table)
+    for at in (row.whole_at, row.before_at):
+        for convert in connection.ops.get_db_converters(column):
+            at = convert(at, column, connection)  # noqa: PLW2901  # one after the other, as Django does
+        yield None if at is None else seconds_of(at)
 
 
 def newest_of(alias: str, host: str, setting: HealthSetting) -> Newest:
     """Return what is last of a host: its newest run of all checks, and the runs of some of them since then."""
     runs, lately = newest_runs(alias, host, MOST_RUNS)
     last = last_after(runs)
-    memories = runs[-1].state.get("checks", {}) if runs else {}
     return Newest(
         last and last._replace(every=setting.RECORD_EVERY, fail_on=setting.FAIL_ON),
         [str(run.uuid) for run in runs],
-        {name: Memory.from_json(data) for name, data in memories.items()},
+        _memories(runs[-1].state) if runs else {},
         [(run.pk, seconds_of(run.started_at)) for run in lately],
     )
+
+
+def _memories(state: Any) -> Mapping[str, Memory]:
+    """Return what is remembered of each check; nothing where that is of another version: the page can do without."""
+    found = attempt(lambda: {name: Memory.from_json(data) for name, data in state["checks"].items()})
+    return {} if isinstance(found, Crash) else found
 
 
 def worth(alert: SystemAlert) -> Status:
@@ -158,10 +207,16 @@ def worth(alert: SystemAlert) -> Status:
     return Status.CRITICAL if alert.severity == SystemAlert.Severity.CRITICAL else Status.WARNING
 
 
-def open_alerts(alias: str) -> list[SystemAlert]:
-    """Return the open alerts of all hosts, the worst and among these the newest first; one more than are shown."""
+def open_alerts(alias: str, host: str) -> list[SystemAlert]:
+    """Return the open alerts of all hosts, the worst first, then those of this host, then the newest.
+
+    One more than are shown; those of this host are among them before others of the same severity.
+    """
+    ours = Case(When(host=fitting(host, HOST), then=0), default=1)
     rows = SystemAlert.objects.using(alias).filter(resolved=False)
-    return list(rows.order_by("severity", "-created_at")[: ALERTS + 1])  # "critical" is first by the alphabet, too
+    return list(
+        rows.order_by("severity", ours, "-created_at")[: ALERTS + 1]
+    )  # "critical" is first by the alphabet, too
 
 
 def known_alerts(alias: str, *, host: str, check: str) -> list[SystemAlert]:
@@ -174,9 +229,12 @@ def known_alerts(alias: str, *, host: str, check: str) -> list[SystemAlert]:
 def usual(times: Sequence[float]) -> float:
     """Return how far apart runs usually are, in seconds, the newest run first; 0 where nobody can tell.
 
-    It takes some gaps, and three of four within the double and the half of the middle one: runs by hand tell nothing.
+    Runs that begin soon after one another, as those of two selections do, are one. It takes some gaps, and three of
+    four within the double and the half of the middle one: runs by hand tell nothing.
     """
-    gaps = [later - earlier for later, earlier in pairwise(times)]
+    gaps = sorted(later - earlier for later, earlier in pairwise(times))
+    large = gaps[len(gaps) * 3 // 4] if gaps else 0.0
+    gaps = [gap for gap in gaps if gap > large / 5]
     if len(gaps) < REGULAR:
         return 0.0
     middle = median(gaps)

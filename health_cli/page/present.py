@@ -13,11 +13,11 @@ from health_cli.core.result import LAST, Result
 from health_cli.core.status import Status
 from health_cli.core.units import fixed_point, humanize
 from health_cli.history.database import moment, seconds_of
-from health_cli.history.last import STALE, Last, aged
+from health_cli.history.last import AHEAD, Last, aged
 from health_cli.history.loading import fitting
-from health_cli.models import CHECK, Silence, SystemAlert
+from health_cli.models import CHECK, METRIC, Silence, SystemAlert
 from health_cli.page.bars import Bar, bar_of
-from health_cli.page.overview import ALERTS, Newest, Overview, worth
+from health_cli.page.overview import ALERTS, NOBODY, Host, Newest, Overview, patience, worth
 from health_cli.page.ranges import RANGES
 from health_cli.page.sparklines import Sparkline, sparkline
 
@@ -42,13 +42,15 @@ class Moment(NamedTuple):
 class Age(NamedTuple):
     """How old the last run is: `fresh`, `late` or `stale`, nothing where nobody knows how often runs come.
 
-    `every` says how often, in seconds; it is `expected` where the setting says so.
+    `every` says how often, in seconds, 0 where that is not known; it is `expected` where the setting says so. Beyond
+    `limit` a run is stale.
     """
 
     word: str
     since: Moment
     every: float
-    expected: bool
+    limit: float
+    expected: bool = False
 
     @property
     def late_after(self) -> str:
@@ -58,7 +60,7 @@ class Age(NamedTuple):
     @property
     def stale_after(self) -> str:
         """The age in seconds from where on it is stale."""
-        return fixed_point(self.every * STALE)
+        return fixed_point(self.limit)
 
     @property
     def interval(self) -> str:
@@ -104,9 +106,14 @@ class Card(NamedTuple):
         return self.result.status in {Status.HEALTHY, Status.SKIPPED}
 
     @property
+    def charted(self) -> Row | None:
+        """The metric that its chart begins with: the one over a threshold, else the first that has one."""
+        return next(iter((*self.leading, *self.rows)), None)
+
+    @property
     def leading(self) -> Sequence[Row]:
         """The metrics that show while the card is closed: those over a threshold, else the first that has one."""
-        crossed = [row for row in self.rows if row.status in {"warning", "critical"}]
+        crossed = [row for word in ("critical", "warning") for row in self.rows if row.status == word]
         return crossed or [row for row in self.rows if row.limits and row.bar][:1]
 
 
@@ -140,6 +147,7 @@ class Page(NamedTuple):
     """All that the template writes; `verdict` is on a last run that is too old to count."""
 
     etag: str
+    others: str
     now: str
     hosts: Sequence[Pill]
     more_hosts: int
@@ -178,6 +186,7 @@ def page_of(found: Overview, now: float) -> Page:
     last, pills = found.newest.last, pills_of(found, now)
     page = Page(
         etag=etag_of(found.newest, aged(last, None) if last else None, found.alerts),
+        others=_hashed([(pill.name, pill.status) for pill in pills]),
         now=iso_utc(now),
         hosts=pills,
         more_hosts=len(found.hosts) - len(pills),
@@ -186,13 +195,15 @@ def page_of(found: Overview, now: float) -> Page:
     )
     if last is None:
         return page
-    age = age_of(last, found.every, found.expected, now)
-    report = aged(last, found.every * STALE if age.word == "stale" else None)
+    limit = limit_of(found)
+    age = age_of(last, found.every, limit, now)._replace(expected=found.expected)
+    report = aged(last, limit if age.word == "stale" else None)
     verdict = next((result for result in report.checks if result.name == LAST), None)
     alerts = {alert.alert_type for alert in found.alerts if alert.host == found.host}
     shown = last.report if verdict else report  # what is too old counts no more, and is shown as it was
     cards = [_card(result, found, alerts, now) for result in shown.worst_first]
-    return page._replace(report=report, age=age, verdict=verdict, groups=list(_groups(cards)))
+    own = [pill._replace(status=report.status.word) if pill.current else pill for pill in pills]
+    return page._replace(report=report, hosts=own, age=age, verdict=verdict, groups=list(_groups(cards)))
 
 
 def pills_of(found: Overview, now: float) -> Sequence[Pill]:
@@ -202,7 +213,7 @@ def pills_of(found: Overview, now: float) -> Sequence[Pill]:
         Pill(
             name=host.name,
             status=host.status.word,
-            ago=humanize(round(now - host.at), "s") if found.every and now - host.at > found.every * STALE else "",
+            ago=humanize(round(now - host.at), "s") if now - host.at > host_limit(host, found) else "",
             current=host.name == found.host,
         )
         for host in sorted(worst)
@@ -213,15 +224,30 @@ def etag_of(newest: Newest, report: Report | None, alerts: Sequence[SystemAlert]
     """Return what changes whenever there is something new to see; the age alone is nothing new."""
     seen = [(alert.pk, alert.severity, alert.count, alert.flapping, str(alert.acknowledged_at)) for alert in alerts]
     statuses = [(result.name, result.status.word) for result in report.checks] if report else []
-    return f'W/"{hashlib.sha256(repr((newest.runs, statuses, seen)).encode()).hexdigest()[:32]}"'
+    return f'W/"{_hashed((newest.runs, statuses, seen))}"'
 
 
-def age_of(last: Last, every: float, expected: bool, now: float) -> Age:
-    """Return how old the newest run is against the interval between two."""
+def _hashed(value: object) -> str:
+    return hashlib.sha256(repr(value).encode(errors="replace")).hexdigest()[:32]
+
+
+def age_of(last: Last, every: float, limit: float, now: float) -> Age:
+    """Return how old the newest run is against the interval between two, 0 if unknown, and the age that is too old."""
     at = max(last.times.values())
     age = now - at
-    word = "" if not every else "fresh" if age <= every * LATE else "late" if age <= every * STALE else "stale"
-    return Age(word, Moment.of(at, now), every, expected)
+    word = "stale" if age > limit or age < -AHEAD else "" if not every else "fresh" if age <= every * LATE else "late"
+    return Age(word, Moment.of(at, now), every, limit)
+
+
+def limit_of(found: Overview) -> float:
+    """Return after how many seconds the newest run of the host that is shown is too old to count."""
+    host = next((host for host in found.hosts if host.name == found.host), NOBODY)
+    return patience(found.every, host.at, host.before)
+
+
+def host_limit(host: Host, found: Overview) -> float:
+    """Return the same of any host, of which the usual interval is not known."""
+    return patience(found.every if found.expected else 0.0, host.at, host.before)
 
 
 def _groups(cards: Sequence[Card]) -> Iterator[Group]:
@@ -245,7 +271,7 @@ def _card(result: Result, found: Overview, alerts: Collection[str], now: float) 
 
 
 def _row(check: str, metric: Metric, found: Overview, now: float) -> Row:
-    spark = sparkline(found.sparks.get((check, metric.name), ()), now, found.every)
+    spark = sparkline(found.sparks.get((fitting(check, CHECK), fitting(metric.name, METRIC)), ()), now, found.every)
     limits = [
         f"{word} {limit.describe(metric.unit)}"
         for word, limit in (("warning", metric.warning), ("critical", metric.critical))

@@ -25,11 +25,12 @@ def sparkline(spans: Sequence[Span], now: float, every: float = 0.0) -> Sparklin
     """
     if len(spans) < 2:
         return None
+    begin = now - DAY if spans[0].at < now - DAY / 2 else spans[0].at  # of a record that is young all room is used
     low, high = min(span.low for span in spans), max(span.high for span in spans)
     size = (high - low) or 1.0
 
     def x(span: Span) -> str:
-        return _short(max(0.0, 1 - (now - span.at) / DAY) * WIDTH)
+        return _short(max(0.0, 1 - (now - span.at) / max(now - begin, 1.0)) * WIDTH)
 
     def y(value: float) -> str:
         share = (value - low) / size if high > low else 0.5

@@ -33,6 +33,11 @@ class Window(NamedTuple):
     times: int
 
 
+def _project() -> str:
+    """Return what tells this project from others that have the same cache."""
+    return hashlib.sha256(f"health_cli {settings.SECRET_KEY}".encode()).hexdigest()[:12]
+
+
 class Throttle:
     """Lets something be done so many times in so many seconds, from the first time on."""
 
@@ -46,7 +51,7 @@ class Throttle:
 
     def wait(self, who: str = "") -> float:
         """Count one more, and return how many seconds to wait until it may be done: 0 where it may be done now."""
-        name = f"health_cli:{self._what}:{hashlib.sha256(who.encode()).hexdigest()[:32]}"
+        name = f"health_cli:{_project()}:{self._what}:{hashlib.sha256(who.encode()).hexdigest()[:32]}"
         window = self._in_cache(name) or self._in_file(name) or self._in_process(name)
         return 0.0 if window.times <= self._times else max(1.0, window.began + self._seconds - time.time())
 

@@ -134,7 +134,7 @@ def whole(r): return b"".join(r.streaming_content).decode()
 show([[r.headers["Content-Type"], r.headers["Content-Disposition"], whole(r)] for r in answers])
 """
     csv, whole, lines = got(filled, code)
-    assert csv[:2] == ["text/csv; charset=utf-8", 'attachment; filename="celery.queue-emails-length.csv"']
+    assert csv[:2] == ["text/csv; charset=utf-8", 'attachment; filename="web1-celery.queue-emails-length-7d.csv"']
     points = json.loads(whole[2])["points"]
     assert len(csv[2].splitlines()) - 1 == len(points) == len(lines[2].splitlines()) > 250
     command = filled.health("history", "celery.queue:emails/length", "--host", "web1", "--since", "7d", "-f", "json")

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import Server, Site
+from tests.page.test_hosts import RUNS
 
 LOOK_NOW = "dispatchEvent(new Event('online'))"  # ask now, where the next time would be in seconds
 DESKTOP, PHONE, NARROW = ({"width": width, "height": 900} for width in (1280, 390, 320))
@@ -86,7 +87,7 @@ def test_a_check_opens_to_its_numbers_and_its_chart(server: Server, visit: Any) 
     expect(card.locator(".u-legend")).to_contain_text("mean")
     with page.expect_download() as file:
         card.get_by_role("button", name="CSV").click()
-    assert file.value.suggested_filename == "host.disk-var-available.csv"
+    assert file.value.suggested_filename == "web1-host.disk-var-available-1y.csv"
     assert Path(file.value.path()).read_text().startswith("time,host,check,metric,value,")
     assert visitor.said == []
 
@@ -234,6 +235,10 @@ def test_an_alert_is_acknowledged_and_silenced_on_the_way(live: Live, visit: Any
     page.get_by_role("button", name="Save", exact=True).click()
     expect(alert).to_contain_text(re.compile(r"Silenced until 20\d\d-\d\d-\d\d \d\d:\d\d by root: a long night"))
     expect(alert.get_by_role("link", name="Silence", exact=True)).to_have_count(0)
+    alert.get_by_role("link", name="End the silence").click()
+    page.locator("[type=submit]").last.click()
+    expect(alert).not_to_contain_text("Silenced until")
+    assert "/admin/health/?host=" in page.url
 
 
 def test_all_times_are_of_the_projects_zone(live: Live, visit: Any) -> None:
@@ -248,6 +253,69 @@ def test_all_times_are_of_the_projects_zone(live: Live, visit: Any) -> None:
     page.evaluate(LOOK_NOW)
     expect(page.locator("#health-offline")).to_contain_text(f"data from {here[11:15]}")
     expect(page.locator(".hc-foot")).to_have_text("Times are of the zone America/Chicago.")
+
+
+def test_a_link_to_a_check_opens_it_at_what_is_wrong(live: Live, visit: Any) -> None:
+    live.record(*BAD)
+    page = visit(live.server).log_in()
+    page.get_by_role("link", name="host.load", exact=True).click()
+    card = page.locator('[data-check="host.load"]')
+    expect(card).to_have_attribute("open", "")
+    expect(card.locator("summary")).to_be_focused()
+    expect(card.get_by_label("Metric")).to_have_value("host.load/load1")
+    card.locator("summary").click()
+    page.get_by_role("link", name="host.load", exact=True).click()
+    expect(card).to_have_attribute("open", "")
+
+
+def test_what_could_not_be_drawn_or_exported_is_said_and_drawn_later(live: Live, visit: Any) -> None:
+    live.record()
+    page = visit(live.server).log_in()
+    card = open_check(page, "host.load")
+    expect(card.locator("canvas")).to_be_visible()
+    live.server.kill()
+    card.get_by_text("7 d", exact=True).click()
+    expect(card.locator("[data-chart]")).to_have_text("The chart can't be drawn: the server does not answer.")
+    card.get_by_role("button", name="CSV").click()
+    expect(page.locator(".hc-toast")).to_contain_text("Nothing was exported: the server does not answer.")
+    live.server.start()
+    page.evaluate(LOOK_NOW)
+    expect(card.locator("canvas")).to_be_visible()
+    page.context.clear_cookies()
+    card.get_by_role("button", name="CSV").click()
+    page.wait_for_url("**/admin/login/?next=/admin/health/**")
+
+
+def test_run_now_keeps_the_focus_and_says_when_it_was_not_heard(live: Live, visit: Any) -> None:
+    page = visit(live.server).log_in()
+    page.context.add_cookies([{"name": "csrftoken", "value": "x" * 32, "url": live.server.url}])
+    page.get_by_role("button", name="Run now").click()
+    expect(page.locator(".hc-toast")).to_contain_text("press Run now once more")
+    button = page.get_by_role("button", name="Run now")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".hc-toast").last).to_contain_text("The checks have run on")
+    expect(page.locator(VERDICT)).to_be_visible()
+    expect(page.get_by_role("button", name="Run now")).to_be_focused()
+
+
+def test_what_is_typed_stays_while_news_come(site: Site, tmp_path: Path, visit: Any) -> None:
+    site.ask(f"{RUNS}\nrecord(*(run(f'web{{n}}', 60, result('a')) for n in range(70)))")
+    server = Server(tmp_path / "server", site)
+    try:
+        page = visit(server.start()).log_in()
+        field = page.get_by_placeholder("name of a host")
+        field.type("web-pr")
+        site.ask(
+            f"{RUNS.replace('HealthRun.objects.all().delete()', '')}\nrecord(run('web69', 1, result('a', 'critical')))"
+        )
+        page.evaluate(LOOK_NOW)
+        page.evaluate("for (let i = 0; i < 20; i++) setTimeout(() => dispatchEvent(new Event('online')), i * 300)")
+        expect(page.locator(".hc-hosts")).to_contain_text("critical: web69", timeout=15_000)
+        expect(field).to_have_value("web-pr")
+        expect(field).to_be_focused()
+    finally:
+        server.stop()
 
 
 def test_a_server_that_goes_away_leaves_what_it_said_and_comes_back(live: Live, visit: Any) -> None:
@@ -331,6 +399,8 @@ def test_without_scripts_it_runs_too(live: Live, visit: Any) -> None:
     expect(page.locator("[data-check]").first).to_be_visible()
     page.get_by_role("button", name="Run now").click()
     expect(page.locator("body")).to_contain_text("The checks have just been run: wait")
+    page.get_by_role("link", name="Back to the page").click()
+    expect(page.locator(VERDICT)).to_be_visible()
 
 
 HOSTILE = """<img src=x onerror="window.pwned=1"><script>window.pwned=2</script>'\\"&amp;{{ 7|add:7 }}"""

@@ -102,13 +102,15 @@ now = 1_000_000.0
 assert sparkline([], now) is None and sparkline([Span(now, 1, 1, 1)], now) is None
 flat = sparkline([Span(now - DAY, 5, 5, 5), Span(now - DAY + HOUR, 5, 5, 5)], now)
 assert flat.line == "M0 12L4.2 12", flat.line
-spans = [Span(now - 10 * HOUR, 0, 1, 10), Span(now - 9 * HOUR, 0, 2, 4)]
+spans = [Span(now - 20 * HOUR, 0, 1, 10), Span(now - 19 * HOUR, 0, 2, 4)]
 spans += [Span(now - 2 * HOUR, 3, 3, 3), Span(now, 3, 3, 3)]
 found = sparkline(spans, now)
 assert (found.low, found.high) == (0, 10)
 assert found.line.count("M") == found.band.count("Z") == 2
 assert found.line.endswith("L100 16"), found.line
-assert "58.3 2" in found.band, "the spike"
+assert "16.7 2" in found.band, "the spike"
+young = sparkline([Span(now - 2 * HOUR, 1, 1, 1), Span(now - HOUR, 3, 3, 3), Span(now, 1, 1, 1)], now)
+assert young.line == "M0 22L50 2L100 22", "where little is known yet, it has all the room"
 """)
 
 
@@ -133,8 +135,10 @@ from health_cli.history.last import Last
 from health_cli.page.present import age_of
 from health_cli.testing import FakeRun
 last = Last(FakeRun().add("own.a").report(), {{"own.a": 1_000_000.0}})
-assert age_of(last, 300, True, 1_000_000 + {age}).word == {word!r}
-assert age_of(last, 0, False, 1_000_000 + {age}).word == "", "nobody knows when the next one is due"
+assert age_of(last, 300, 600, 1_000_000 + {age}).word == {word!r}
+assert age_of(last, 0, 1e7, 1_000_000 + {age}).word == "", "nobody knows when the next one is due"
+assert age_of(last, 0, 500, 1_000_000 + {age}).word in {{"", "stale"}}
+assert age_of(last, 300, 600, 1_000_000 - 3_600).word == "stale", "one from the future"
 """)
 
 

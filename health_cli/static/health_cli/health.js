@@ -4,30 +4,55 @@
 
 (() => {
   const POLL = 15_000, LONGEST = 60_000, TICK = 1_000, SLOW = 20_000; // milliseconds
+  const WHOLE = 20; // of so many times, all is asked for once: what other hosts have recorded is no news of this one
   const root = document.getElementById("health");
   if (!root) return;
   const content = document.getElementById("health-content");
   const offline = document.getElementById("health-offline");
   const title = document.title;
-  let etag = view().dataset.etag, failures = 0, timer = 0, asking = false;
-  let heard = { at: Date.parse(view().dataset.now), mark: performance.now() }; // the server's clock, when it last answered
+  let etag = view().dataset.etag, failures = 0, timer = 0, asking = false, times = 0, running = false;
+  let heard = clockAt(Date.parse(view().dataset.now)); // the server's clock, when it last answered
+  let confirmed = heard.at; // when the server last said that this is what there is
 
   function view() { return content.firstElementChild; }
 
-  function now() { return heard.at + performance.now() - heard.mark; }
+  function clockAt(at) { return { at, mark: performance.now(), date: Date.now() }; }
+
+  /* Of the browser's two clocks one stands still while the machine sleeps, and the other may be set. */
+  function now() { return heard.at + Math.max(performance.now() - heard.mark, Date.now() - heard.date); }
 
   function url(name, parameters) {
     return `${root.dataset[name]}?${new URLSearchParams(parameters)}`;
   }
 
-  async function get(address, headers = {}) {
-    const answer = await fetch(address, { headers, cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(SLOW) });
-    if (answer.status === 403) window.location.reload(); // logged out: the admin says so
+  async function send(address, how) {
+    try {
+      return await fetch(address, { cache: "no-store", credentials: "same-origin", ...how });
+    } catch {
+      throw new Error("the server does not answer");
+    }
+  }
+
+  async function get(address, headers = {}, method = "GET") {
+    const answer = await send(address, { method, headers, signal: AbortSignal.timeout(SLOW) });
+    if (answer.status === 403) leave(""); // logged out: the admin says so
     const at = Date.parse(answer.headers.get("Date"));
-    if (answer.ok || answer.status === 304) heard = { at: at || now(), mark: performance.now() };
+    if (answer.ok || answer.status === 304) {
+      heard = clockAt(at || now());
+      sessionStorage.removeItem("health-left");
+    }
     if (answer.status === 429) throw Object.assign(new Error("too often"), { wait: Number(answer.headers.get("Retry-After")) * 1_000 });
     if (!answer.ok && answer.status !== 304 && answer.status !== 404) throw new Error(`the server answers ${answer.status}`);
     return answer;
+  }
+
+  /* Loads the page anew, once, and says something then; a refusal that stays is told in its place. */
+  function leave(text) {
+    if (!sessionStorage.getItem("health-left")) {
+      sessionStorage.setItem("health-left", text || " ");
+      window.location.reload();
+    }
+    throw new Error("the server refuses to answer");
   }
 
   /* News: asks, and asks again after a while; later and later while there is no answer, and not while nobody looks. */
@@ -40,18 +65,21 @@
     try {
       const host = view().dataset.host;
       if (host) {
-        const answer = await get(url("last", { host }), { "If-None-Match": etag });
+        times += 1;
+        const answer = await get(url("last", { host }), times % WHOLE ? { "If-None-Match": etag } : {});
         if (answer.status !== 304) await renew(host);
       } else {
         await renew("");
       }
       failures = 0;
+      confirmed = heard.at;
       offline.hidden = true;
+      charts.forEach(({ failed }, place) => failed && place.isConnected && draw(place.closest("details")));
     } catch (error) {
       failures += 1;
       wait = error.wait || Math.min(LONGEST, 1_000 * 2 ** failures) * (0.75 + Math.random() / 2);
       const reason = navigator.onLine ? error.wait ? "asked too often" : "no answer" : "no network";
-      const text = `Offline (${reason}), showing data from ${clock(heard.at / 1_000)}.`;
+      const text = `Offline (${reason}), showing data from ${clock(confirmed / 1_000)}.`;
       if (offline.textContent !== text) offline.textContent = text;
       offline.hidden = false;
     }
@@ -64,19 +92,20 @@
     if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").body.firstElementChild;
     if (!fresh || !fresh.classList.contains("hc-content")) return window.location.reload(); // another page: logged out
-    if (fresh.dataset.etag === etag) return;
+    if (fresh.dataset.etag === etag && fresh.dataset.others === view().dataset.others) return;
     const was = view(), before = alertsOf(was), after = alertsOf(fresh);
     const refocus = keep(fresh);
-    charts.forEach((chart) => chart.destroy());
+    charts.forEach(({ chart }) => chart?.destroy());
     charts.clear();
     content.replaceChildren(fresh); // checks that are open say so by themselves, and are drawn
     refocus();
+    runs();
     etag = fresh.dataset.etag;
     tick();
     const critical = [...after].filter(([id, alert]) => isCritical(alert) && !(before.has(id) && isCritical(before.get(id))));
     announce(critical.map(([id, alert]) => ({ id, text: alert.dataset.text })));
     document.querySelectorAll(".hc-toast[data-of]").forEach((box) => {
-      if (!box.dataset.of.split(" ").some((id) => after.has(id))) box.remove();
+      if (!box.dataset.of.split(" ").some((id) => after.has(id) && isCritical(after.get(id)))) box.remove();
     });
     const told = (node, alerts) => [node.dataset.status, ...[...alerts].map(([id, alert]) => id + alert.dataset.severity)].join();
     if (told(was, before) !== told(fresh, after)) document.getElementById("health-said").textContent = `Updated: ${fresh.dataset.status}.`;
@@ -107,17 +136,24 @@
       if ([...to.elements.metric.options].some((option) => option.value === metric)) to.elements.metric.value = metric;
       to.elements.range.value = from.elements.range.value;
     });
-    const focused = content.contains(document.activeElement) ? keyOf(document.activeElement) : "";
+    const active = document.activeElement, focused = content.contains(active) ? keyOf(active) : "";
+    const typed = isTyped(active) ? [active.value, active.selectionStart, active.selectionEnd] : null;
     return () => {
       const same = focused && [...content.querySelectorAll("a, button, input, select, summary")].find((each) => keyOf(each) === focused);
-      if (same) same.focus({ preventScroll: true });
+      if (!same) return;
+      same.focus({ preventScroll: true });
+      if (!typed) return;
+      same.value = typed[0];
+      same.setSelectionRange(typed[1], typed[2]);
     };
   }
+
+  function isTyped(element) { return element?.tagName === "INPUT" && !["radio", "hidden"].includes(element.type); }
 
   /* What tells one thing that can be focused from all others, before and after. */
   function keyOf(element) {
     const place = element.closest("[data-check], [data-alert]");
-    const own = element.tagName === "SELECT" ? element.name : [element.name, element.value, element.getAttribute("href")];
+    const own = element.tagName === "SELECT" || isTyped(element) ? element.name : [element.name, element.value, element.getAttribute("href")];
     return JSON.stringify([place && (place.dataset.check || place.dataset.alert), element.tagName, own]);
   }
 
@@ -172,24 +208,56 @@
     const form = event.target.closest(".hc-run");
     if (!form) return;
     event.preventDefault();
-    const button = form.querySelector("button");
-    button.disabled = true;
-    button.textContent = "Running \u2026";
+    if (running) return;
+    running = true;
+    runs();
     try {
-      const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" }, credentials: "same-origin" });
-      if (answer.redirected || answer.status === 403) return window.location.reload(); // logged out, or by another token
+      const answer = await send(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
+      if (answer.redirected || answer.status === 403) leave("You have logged in again meanwhile: press Run now once more.");
       const said = await answer.json().catch(() => ({}));
       const elsewhere = said.host && said.host !== view().dataset.host && view().dataset.host;
       const link = elsewhere ? { textContent: `Show ${said.host}`, href: `?${new URLSearchParams({ host: said.host })}` } : null;
       toast(said.message || said.error || `The server answers ${answer.status}.`, "", link);
       if (said.state === "queued" || said.state === "refused") setTimeout(ask, 3_000);
-    } catch {
-      toast("The server does not answer: the checks were not asked to run.");
+    } catch (error) {
+      toast(`The checks were not asked to run: ${error.message}.`);
     }
-    button.disabled = false;
-    button.textContent = "Run now";
+    running = false;
+    runs();
     ask();
   });
+
+  /* The button tells that it works; it keeps the focus, which a disabled one would lose. */
+  function runs() {
+    content.querySelectorAll(".hc-run button").forEach((button) => {
+      button.setAttribute("aria-disabled", running);
+      button.textContent = running ? "Running \u2026" : "Run now";
+    });
+  }
+
+  /* Exports: what can't be had is told here, and not in the place of the page. */
+  content.addEventListener("submit", async (event) => {
+    const form = event.target.closest("[data-trend]");
+    if (!form) return;
+    event.preventDefault();
+    const fields = new FormData(form, event.submitter);
+    const address = `${form.action}?${new URLSearchParams(fields)}`;
+    try {
+      await get(address, {}, "HEAD");
+      window.location.assign(address);
+    } catch (error) {
+      toast(`Nothing was exported: ${error.message}.`);
+    }
+  });
+
+  /* A link to a check opens it. */
+  function openTarget() {
+    const target = document.getElementById(window.location.hash.slice(1)) || document.getElementById(decodeURIComponent(window.location.hash.slice(1)));
+    if (!target?.matches("[data-check]")) return;
+    target.open = true;
+    target.scrollIntoView({ block: "nearest" });
+    target.querySelector("summary").focus({ preventScroll: true });
+  }
 
   /* Charts */
   const charts = new Map();
@@ -214,7 +282,7 @@
       const answers = await Promise.all([get(url("series", { host, metric, range })), get(url("alerts", { host, check }))]);
       const [series, { alerts }] = await Promise.all(answers.map((answer) => answer.json()));
       if (place.dataset.wanted !== wanted || !place.isConnected) return; // another one has been chosen meanwhile
-      charts.get(place)?.destroy();
+      charts.get(place)?.chart?.destroy();
       charts.delete(place);
       place.replaceChildren();
       ["role", "aria-label"].forEach((name) => place.removeAttribute(name));
@@ -224,9 +292,12 @@
         place.textContent = "Nothing was measured in this time.";
         return;
       }
-      charts.set(place, plot(place, series, alerts));
+      charts.set(place, { chart: plot(place, series, alerts), series, alerts });
     } catch (error) {
-      if (place.dataset.wanted === wanted) place.textContent = `The chart can't be drawn: ${error.message}.`;
+      if (place.dataset.wanted !== wanted || !place.isConnected) return;
+      charts.get(place)?.chart?.destroy();
+      charts.set(place, { failed: true }); // and drawn once the server answers again
+      place.textContent = `The chart can't be drawn: ${error.message}.`;
     }
   }
 
@@ -239,10 +310,13 @@
     const [text, faint, line, link] = ["text", "faint", "line", "link"].map(style);
     const shown = (_, value) => (value === null || value === undefined ? "" : human(value, series.unit));
     const axis = { stroke: faint, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+    const [first, until] = [data[0][0], seconds(series.until)];
+    let since = seconds(series.since);
+    if (first - since > (until - since) / 2) since = first - Math.max((until - first) / 20, 30); // the record is young
     const limits = ["warning", "critical"].flatMap((name) => ends(series[name]).map((value) => ({ name, value })));
     const chart = new uPlot({
       width: place.clientWidth, height: 240,
-      scales: { x: { range: [seconds(series.since), seconds(series.until)] }, y: { range: (_, low, high) => room(low, high, limits) } },
+      scales: { x: { range: [since, until] }, y: { range: (_, low, high) => room(low, high, limits) } },
       cursor: { drag: { x: false, y: false } },
       tzDate: (at) => (zone ? uPlot.tzDate(new Date(at * 1_000), zone) : new Date(at * 1_000)),
       series: [
@@ -357,12 +431,24 @@
   content.addEventListener("change", (event) => {
     if (event.target.closest("[data-trend]")) draw(event.target.closest("details"));
   });
-  new ResizeObserver(() => charts.forEach((chart, place) => chart.setSize({ width: place.clientWidth, height: 240 }))).observe(root);
-  const redraw = () => charts.forEach((_, place) => draw(place.closest("details")));
+  new ResizeObserver(() => charts.forEach(({ chart }, place) => chart?.setSize({ width: place.clientWidth, height: 240 }))).observe(root);
+  const redraw = () => charts.forEach(({ chart, series, alerts }, place) => {
+    if (!chart) return;
+    chart.destroy();
+    place.replaceChildren();
+    charts.set(place, { chart: plot(place, series, alerts), series, alerts });
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   new MutationObserver(redraw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "class"] });
   document.addEventListener("visibilitychange", () => document.hidden ? clearTimeout(timer) : ask());
   window.addEventListener("online", ask);
+  window.addEventListener("hashchange", openTarget);
+  content.addEventListener("click", (event) => {
+    if (event.target.closest('a[href^="#check-"]')) setTimeout(openTarget); // the same link may be used again
+  });
+  const left = sessionStorage.getItem("health-left");
+  if (left?.trim()) toast(left);
+  openTarget();
   setInterval(tick, TICK);
   tick();
   timer = setTimeout(ask, POLL);

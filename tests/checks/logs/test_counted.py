@@ -30,10 +30,9 @@ class Logger(Project):
     def log(self, code: str) -> subprocess.CompletedProcess[str]:
         """Run code in a process of the project."""
         head = "import django, logging, os, time; django.setup(); log = logging.getLogger('shop')"
-        return subprocess.run(
-            [sys.executable, "-W", "ignore::DeprecationWarning", "-c", f"{head}\n{code}"], env={"PATH": "/usr/bin:/bin", **self.env}, capture_output=True,
-            text=True, check=False,
-        )  # fmt: skip
+        words = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", f"{head}\n{code}"]  # of forks with threads
+        env = {"PATH": "/usr/bin:/bin", **self.env}
+        return subprocess.run(words, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
