@@ -81,7 +81,7 @@ def watched(times: list[tuple[float, str]]) -> Iterator[None]:
 
 def prune_all(days: float) -> None:
     """Prune as recording runs do, call by call, and print what it took."""
-    from health_cli.history.database import bounded
+    from health_cli.checks.bounded import bounded
     from health_cli.history.retention import prune
 
     total: Counter[str] = Counter()

@@ -20,7 +20,7 @@ def opened(values: Mapping[str, Any]) -> Iterator[Any]:
     record = found(values)
     from django.db import DatabaseError
 
-    from health_cli.history.database import ANSWER
+    from health_cli.checks.bounded import ANSWER
 
     try:
         with record.connected(ANSWER):

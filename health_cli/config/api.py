@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from health_cli.checks.api.request_log import FIELDS, KNOWN
+
 MIDDLEWARE = "health_cli.middleware.ApiStatistics"
-SOURCES = ("middleware", "access_logs")
+SOURCES = ("middleware", "request_log", "access_logs")
 LISTS = ("sources", "skip", "access_logs")
 REDIS = ("django.core.cache.backends.redis.RedisCache", "django_redis.cache.RedisCache", "redis_cache.RedisCache")
 
@@ -17,12 +19,17 @@ class Api(NamedTuple):
     proxies: int = 0
     skip: tuple[str, ...] = ()
     access_logs: tuple[str, ...] = ()
+    request_log: Mapping[str, str] = {}
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Api":
         """Return what a setting says that has been validated."""
         lists = {name: tuple(given[name]) for name in LISTS if name in given}
-        return cls(cache=given.get("cache", ""), proxies=given.get("proxies", 0), **lists)
+        log = given.get("request_log", {})
+        return cls(
+            cache=given.get("cache", ""), proxies=given.get("proxies", 0),
+            request_log={"model": log} if isinstance(log, str) else log, **lists,
+        )  # fmt: skip
 
 
 def redis_settings(caches: Mapping[str, Mapping[str, Any]], alias: str) -> Mapping[str, Any] | None:
@@ -47,9 +54,26 @@ def problems_of(given: object) -> Iterator[str]:
             yield f"['sources'] has {', '.join(sorted(unknown))}: the sources are {', '.join(SOURCES)}."
     if not isinstance(given.get("cache", ""), str):
         yield f"['cache'] is {given['cache']!r}: it must be an alias of CACHES."
+    yield from _log_problems(given.get("request_log", {}))
     proxies = given.get("proxies", 0)
     if isinstance(proxies, bool) or not isinstance(proxies, int) or not 0 <= proxies <= 10:
         yield f"['proxies'] is {proxies!r}: it must be a number of proxies, from 0 to 10."
+
+
+def _log_problems(log: object) -> Iterator[str]:
+    where = "['request_log']"
+    given = {"model": log} if isinstance(log, str) else log
+    if not isinstance(given, Mapping) or not all(isinstance(value, str) and value for value in given.values()):
+        yield f"{where} is {log!r}: it must be a model, 'app.Model', or a dict with it and its fields."
+        return
+    if not given:
+        return
+    if unknown := set(given) - {"model", *FIELDS}:
+        yield f"{where} has {', '.join(sorted(unknown))}: it takes model, {', '.join(FIELDS)}."
+    if given.get("model", "").count(".") != 1:
+        yield f"{where}['model'] is {given.get('model')!r}: it must be a model, as app.Model."
+    elif given["model"] not in KNOWN and (missing := {"time", "status"} - set(given)):
+        yield f"{where} lacks {', '.join(sorted(missing))}: name the fields of {given['model']} that have them."
 
 
 def is_counted(middleware: Any) -> bool:

@@ -12,6 +12,7 @@ from health_cli.checks.api.counted import Counted
 from health_cli.checks.api.errors import Errors
 from health_cli.checks.api.latency import Latency
 from health_cli.checks.api.limits import Limits
+from health_cli.checks.api.request_log import APPS, KNOWN, RequestLog
 from health_cli.checks.api.traffic import Traffic
 from health_cli.config.api import Api, is_counted, redis_settings
 from health_cli.config.setting import HealthSetting
@@ -35,11 +36,16 @@ def api(source: Source, setting: HealthSetting) -> Iterator[Check]:
 def _sources(source: Source, given: Api) -> Iterator[StatisticsSource]:
     """Yield where statistics are looked for, the best first."""
     counts = is_counted(source.everything.get("MIDDLEWARE"))
-    found = [name for name, there in (("middleware", counts), ("access_logs", given.access_logs)) if there]
+    log = given.request_log or {"model": next((APPS[app] for app in source.apps if app in APPS), "")}
+    sources = (("middleware", counts), ("request_log", log["model"]), ("access_logs", given.access_logs))
+    found = [name for name, there in sources if there]
     secret = str(source.everything.get("SECRET_KEY") or "")
     for name in given.sources or found:
         if name == "middleware":
             yield Counted(cache=redis_settings(source.caches, given.cache), secret=secret)
+        elif name == "request_log":
+            fields = {**KNOWN.get(log["model"], {}), **{key: value for key, value in log.items() if key != "model"}}
+            yield RequestLog(model=log["model"], fields=fields)
         elif name == "access_logs":
             yield AccessLog(paths=given.access_logs, salt=digest(secret, b"clients", 16))
 

@@ -9,12 +9,12 @@ from typing import Any
 from django.db import DatabaseError, DataError, IntegrityError, OperationalError, connections, transaction
 from django.db.models import Q
 
+from health_cli.checks.answering import NoAnswer, words
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.status import Status
 from health_cli.history import spool
 from health_cli.history import state as states
 from health_cli.history.alerts import Alert, Memory
-from health_cli.history.answering import NoAnswer, words
 from health_cli.history.child import Say
 from health_cli.history.database import lacking, moment, seconds_of
 from health_cli.history.place import Place

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from django.db import connections
 
+from health_cli.checks.bounded import bounded
 from health_cli.config.setting import HealthSetting, validate
 from health_cli.config.source import EMBEDDED, Source, locate
 from health_cli.core.assembly import machine
 from health_cli.core.errors import ConfigError
-from health_cli.history.database import bounded, load_models
+from health_cli.history.database import load_models
 from health_cli.history.place import NothingYet, Place, Project, open_own
 
 WAIT_FOR_TABLES = 5.0  # seconds that another process may take to make the tables

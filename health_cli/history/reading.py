@@ -14,10 +14,11 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
+from health_cli.checks.answering import NoAnswer, words
+from health_cli.checks.bounded import ANSWER
 from health_cli.core.errors import ConfigError
 from health_cli.core.filling import fills
-from health_cli.history.answering import NoAnswer, words
-from health_cli.history.database import ANSWER, lacking, moment, seconds_of
+from health_cli.history.database import lacking, moment, seconds_of
 from health_cli.history.opening import Record
 from health_cli.history.trends import WEEK, Point, medians
 

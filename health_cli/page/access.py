@@ -27,11 +27,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, JsonResponse
 from django.urls import reverse
 
+from health_cli.checks.answering import words
+from health_cli.checks.bounded import ANSWER, NoFile, bounded
 from health_cli.config.django_source import health_setting
 from health_cli.core.errors import ConfigError
 from health_cli.core.guard import Crash, attempt
-from health_cli.history.answering import words
-from health_cli.history.database import ANSWER, NoFile, bounded
 from health_cli.history.loading import MISSING
 from health_cli.page.throttle import Throttle
 

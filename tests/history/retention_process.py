@@ -102,7 +102,7 @@ def add_others(hours: Sequence[float], alerts: Sequence[tuple[float, float | Non
 
 def prune(now: float, seconds: float = 60, **how: Any) -> dict[str, Any]:
     """Prune, with this many seconds for it, on a bounded connection as everybody does."""
-    from health_cli.history.database import bounded
+    from health_cli.checks.bounded import bounded
     from health_cli.history.retention import prune as real
 
     days = {"keep_days": how.pop("keep_days", 30), "keep_hourly_days": how.pop("keep_hourly_days", 400)}

@@ -145,7 +145,7 @@ def test_a_slow_reader_is_no_slow_server(recorded: Recorded) -> None:
 FREEZES = """
 import json, os, signal, sys, threading, time
 from django.db import Error
-from health_cli.history.database import bounded
+from health_cli.checks.bounded import bounded
 from health_cli.models import HealthMetric
 def frozen(raw):
     os.kill(raw.info.backend_pid, signal.SIGSTOP)

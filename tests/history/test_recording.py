@@ -87,7 +87,7 @@ def test_a_run_its_metrics_and_its_alert_are_recorded(recording: Shop) -> None:
 LOAD = """
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from health_cli.history.database import bounded
+from health_cli.checks.bounded import bounded
 from health_cli.history.loading import load
 from health_cli.history.spool import SpooledRun
 import time

@@ -2,12 +2,13 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ class Project:
     caches: Mapping[str, Any]
     setting: Mapping[str, Any]
     apps: tuple[str, ...] = ()
+    databases: Mapping[str, Any] = field(default_factory=dict)
+    middleware: tuple[str, ...] = ("health_cli.middleware.ApiStatistics",)
 
     @property
     def env(self) -> dict[str, str]:
@@ -39,7 +42,18 @@ class Project:
             "API_CACHES": json.dumps(self.caches),
             "API_HEALTH_CLI": json.dumps(self.setting),
             "API_APPS": json.dumps(self.apps),
+            "API_DATABASES": json.dumps(self.databases),
+            "API_MIDDLEWARE": json.dumps(self.middleware),
         }
+
+    def python(self, code: str) -> str:
+        """Run code in the project, and return what it prints."""
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", f"import django; django.setup()\n{code}"],
+            env={"PATH": os.environ["PATH"], **self.env}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def probe(self, *words: str, env: Mapping[str, str] | None = None) -> Run:
         """Run the checks of the API, and return the report."""
@@ -95,8 +109,8 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     made: list[Gunicorn] = []
 
     def served(caches: Mapping[str, Any], setting: Mapping[str, Any] | None = None, **how: Any) -> Gunicorn:
-        apps = how.pop("apps", ())
-        made.append(Gunicorn(Project(tmp_path, caches, setting or {}, apps), *how.pop("options", ()), **how))
+        project = Project(tmp_path, caches, setting or {}, how.pop("apps", ()))
+        made.append(Gunicorn(how.pop("project", project), *how.pop("options", ()), **how))
         return made[-1].start()
 
     yield served

@@ -11,7 +11,8 @@ from django.urls import include, path
 SECRET_KEY = "no secret of anybody"
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = __name__
-DATABASES: dict[str, Any] = {}
+DATABASES: dict[str, Any] = json.loads(os.environ.get("API_DATABASES", "{}"))
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 CACHES = json.loads(os.environ.get("API_CACHES", "{}"))
 MIDDLEWARE = json.loads(os.environ.get("API_MIDDLEWARE", '["health_cli.middleware.ApiStatistics"]'))
@@ -21,7 +22,7 @@ LOGGING = json.loads(os.environ.get("API_LOGGING", "{}"))
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
-    "UNAUTHENTICATED_USER": None,
+    **({} if "django.contrib.auth" in INSTALLED_APPS else {"UNAUTHENTICATED_USER": None}),
     "DEFAULT_THROTTLE_RATES": {"anon": "3/day"},
 }
 
@@ -68,7 +69,9 @@ urlpatterns = [
     path("later/", later),
 ]
 
-if "rest_framework" in INSTALLED_APPS:
+if "rest_framework_tracking" in INSTALLED_APPS:
+    ROOT_URLCONF = "tests.checks.api.tracked"  # its models can't be imported with the settings
+elif "rest_framework" in INSTALLED_APPS:
     from tests.checks.api.limited import limited_urls
 
     urlpatterns += limited_urls
