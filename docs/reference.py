@@ -35,6 +35,7 @@ from health_cli.checks.host.memory import Memory
 from health_cli.checks.host.processes import Processes
 from health_cli.checks.host.swap import Swap
 from health_cli.checks.logs.counted import CountedLog
+from health_cli.checks.logs.journal import JournalLog
 from health_cli.checks.logs.log import Log
 from health_cli.config.options import options_of
 from health_cli.core.check import Check
@@ -67,6 +68,7 @@ PAGES: Mapping[str, Check] = {
     "host-disk": Disk(),
     "logs": Log(name="logs:app"),
     "logs-counted": CountedLog(),
+    "logs-journal": JournalLog(),
     "api-traffic": Traffic(),
     "api-errors": Errors(),
     "api-latency": Latency(),

@@ -11,6 +11,7 @@ needed=(
     '/usr/lib/postgresql/*/bin/postgres:postgresql'
     icinga2:icinga2-bin /usr/share/perl5/Monitoring/Plugin.pm:libmonitoring-plugin-perl
     chromium:chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
+    /lib/systemd/systemd-journal-remote:systemd-journal-remote journalctl:systemd
     nagios4:nagios4-core hyperfine:hyperfine pgrep:procps
     '/usr/lib/*/faketime/libfaketime.so.1:libfaketime'
 )

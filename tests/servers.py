@@ -38,7 +38,7 @@ def free_port() -> int:
 def program(name: str, package: str) -> str:
     """Return the path of a program; the failure names the line that installs it."""
     # Debian's own folder of RabbitMQ goes first: the script on the PATH changes the user, and the folder.
-    found = shutil.which(name, path=f"/usr/lib/rabbitmq/bin:{os.environ['PATH']}:/usr/sbin") or next(
+    found = shutil.which(name, path=f"/usr/lib/rabbitmq/bin:{os.environ['PATH']}:/usr/sbin:/lib/systemd") or next(
         iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)), None
     )
     assert found, f"'{name}' is not installed. Install it: apt-get install --no-install-recommends {package}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from health_cli.checks.logs.counted import CountedLog
+from health_cli.checks.logs.journal import JournalLog
 from health_cli.checks.logs.log import Log
 from health_cli.checks.logs.records import BAD, LEVELS
 from health_cli.config.api import redis_settings
@@ -32,7 +33,8 @@ def logs(source: Source, setting: HealthSetting) -> Iterator[Check]:
     yield from _counted(source)
     handlers = _handlers(source.everything.get("LOGGING"))
     for name, options in {**handlers, **{name: _named(given) for name, given in setting.LOGS.items()}}.items():
-        yield Log(name=f"logs:{instance_of(name)}", **options)
+        kind = JournalLog if "unit" in options else Log
+        yield kind(name=f"logs:{instance_of(name)}", **options)
 
 
 def _counted(source: Source) -> Iterator[Check]:
@@ -53,6 +55,8 @@ def _named(given: Any) -> dict[str, Any]:
         return {"paths": (given,)}
     if not isinstance(given, Mapping):
         return {"paths": tuple(given)}
+    if "unit" in given:
+        return dict(given)
     paths = given.get("paths", ())
     rest = {key: value for key, value in given.items() if key != "paths"}
     return {**rest, "paths": (paths,) if isinstance(paths, str) else tuple(paths)}

@@ -282,18 +282,23 @@ _LOG_OPTIONS: dict[str, Any] = {
 }
 
 
+_JOURNAL_OPTIONS: dict[str, Any] = {"unit": str, "directory": str, "window": (int, float)}
+
+
 def _log(value: object) -> Iterator[Problem]:
-    """A path, a list of paths, or a dict with `paths` and options."""
+    """A path, a list of paths, or a dict with `paths` or `unit` and options."""
     if not isinstance(value, Mapping):
         value = {"paths": value}
+    known = _JOURNAL_OPTIONS if "unit" in value else _LOG_OPTIONS
     paths = [value["paths"]] if isinstance(value.get("paths"), str) else value.get("paths")
-    if not isinstance(paths, list | tuple) or not paths or not all(isinstance(p, str) and p for p in paths):
-        yield _wrong(value.get("paths"), "a path, a list of paths, or a dict with 'paths' and options")
+    is_list = isinstance(paths, list | tuple) and bool(paths) and all(isinstance(p, str) and p for p in paths)
+    if known is _LOG_OPTIONS and not is_list:
+        yield _wrong(value.get("paths"), "a path, a list of paths, or a dict with 'paths' or 'unit', and options")
         return
     for key in value:
-        if key not in _LOG_OPTIONS:
-            yield Problem("E002", f" has an unknown option {key!r}.", f"The options are {', '.join(_LOG_OPTIONS)}.")
-        elif not isinstance(value[key], _LOG_OPTIONS[key]):
+        if key not in known:
+            yield Problem("E002", f" has an unknown option {key!r}.", f"The options are {', '.join(known)}.")
+        elif not isinstance(value[key], known[key]):
             yield Problem("E003", f"['{key}'] is {value[key]!r}: it must be a text.")
     yield from (Problem("E003", text) for text in _log_pattern(str(value.get("pattern", ""))))
     if value.get("floor", "") not in {"", "warning", "error", "critical"}:
