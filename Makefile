@@ -21,9 +21,10 @@ SERVICES := tests/failing_well tests/test_servers.py tests/history/test_recordin
     tests/history/test_frozen.py tests/page/test_api.py tests/page/test_running.py
 
 # What takes longest and does the same to any Python, once the imports work, which other tests see to.
-NOT_ON_OLDEST := $(SERVICES) tests/history tests/checks/celery/test_workers.py tests/checks/celery/test_broker.py \
-    tests/cli/test_full_in.py tests/cli/test_history.py tests/docs \
-    tests/page/test_present.py tests/page/test_pictures.py
+NOT_ON_OLDEST := $(SERVICES) tests/history tests/checks/celery tests/checks/logs tests/docs \
+    tests/checks/api/test_access_log.py tests/checks/api/test_request_log.py \
+    tests/cli/test_full_in.py tests/cli/test_history.py \
+    tests/page/test_present.py tests/page/test_pictures.py tests/page/test_hosts.py
 
 .PHONY: demo test test-newest test-commands test-services test-oldest lint faults bench docs pictures clean packages
 
@@ -36,9 +37,9 @@ demo: .venv-demo/ready
 	@echo && echo '$$ health run database shop -f nagios'
 	@$(RUN_IN_SHOP) ../../.venv-demo/bin/health run database shop -f nagios || true
 
-# Four at once: most of the tests wait for servers. The output of each comes when it has ended.
+# Three of the four at once: most of the tests wait for servers. The output of each comes when it has ended.
 test: packages
-	@$(MAKE) --no-print-directory --jobs 4 --output-sync=target test-newest test-commands test-services test-oldest
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target test-services test-commands test-newest test-oldest
 
 test-newest: .venv/ready packages
 	.venv/bin/python -m pytest $(SERVICES:%=--ignore %) $(COMMANDS:%=--ignore %)
@@ -69,6 +70,7 @@ faults: .venv/ready packages
 bench: .venv/ready .venv-bench/ready packages
 	.venv/bin/python -m benchmarks.bench
 	.venv/bin/python -m benchmarks.page
+	.venv/bin/python -m benchmarks.api
 
 docs: .venv/ready
 	.venv/bin/python docs/reference.py
