@@ -21,7 +21,7 @@ from health_cli.core.status import Status
 from health_cli.core.units import humanize
 from health_cli.history.handling import acknowledge, resolve, silence
 from health_cli.models import HealthMetric, HealthRun, LastRun, Silence, SystemAlert
-from health_cli.page.overview import known_hosts
+from health_cli.page.hosts import known_hosts
 
 A_WHILE = 2 * 3_600  # seconds that a silence from the list of alerts takes
 

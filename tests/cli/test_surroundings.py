@@ -182,11 +182,11 @@ def test_a_full_disk_is_3_for_every_command() -> None:
 
 def test_a_link_is_followed_and_a_device_stays_one(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("target")
-    assert health("run", "host.load", "-f", "json", "-o", str(tmp_path / "link")).err
+    assert health("run", "host.cpu", "-f", "json", "-o", str(tmp_path / "link")).err
     assert (tmp_path / "link").is_symlink() and json.loads((tmp_path / "target").read_text())
     ours, theirs = pty.openpty()
     device = os.ttyname(theirs)
-    health("run", "host.load", "-f", "nagios", "-o", device)
+    health("run", "host.cpu", "-f", "nagios", "-o", device)
     assert os.read(ours, 9) == b"HEALTH OK"
     assert not Path(device).is_file()
     os.close(ours)
@@ -220,9 +220,9 @@ def formats(folder: Path) -> None:
 def test_a_format_of_another_package_is_found_and_a_broken_one_is_3(tmp_path: Path) -> None:
     formats(tmp_path)
     env = {"PYTHONPATH": str(tmp_path)}
-    assert health("run", "host.load", "-f", "loud", env=env).out == "HEALTHY!\n"
+    assert health("run", "host.cpu", "-f", "loud", env=env).out == "HEALTHY!\n"
     for name in ("broken", "absent"):
-        run: Run = health("run", "host.load", "-f", name, env=env)
+        run: Run = health("run", "host.cpu", "-f", name, env=env)
         assert (run.code, run.out) == (3, ""), name
         assert "crashed" in run.err
     assert "loud" in health("run", "-f", "lod", env=env).err

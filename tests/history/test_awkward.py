@@ -171,7 +171,7 @@ def test_whoever_is_killed_while_the_file_is_made_leaves_one_that_can_be_used(
     tmp_path: Path, method: str, before: bool
 ) -> None:
     env = {"HEALTH_STATE_DIR": str(tmp_path / "state")}
-    run = health("run", "host.load", "--record", "-f", "json", env=env, cwd=tmp_path)
+    run = health("run", "host.cpu", "--record", "-f", "json", env=env, cwd=tmp_path)
     database = tmp_path / "state" / "host" / "record.sqlite3"
     for path in database.parent.glob("record.sqlite3*"):
         path.unlink()
@@ -179,7 +179,7 @@ def test_whoever_is_killed_while_the_file_is_made_leaves_one_that_can_be_used(
     words = [sys.executable, "-c", KILLED.format(method=method, before=before)]
     killed = subprocess.run(words, env={**_bare(None), **env}, cwd=tmp_path, check=False)
     assert killed.returncode == -signal.SIGKILL
-    run = health("run", "host.load", "--record", "-f", "json", env=env, cwd=tmp_path)
+    run = health("run", "host.cpu", "--record", "-f", "json", env=env, cwd=tmp_path)
     assert (run.code, run.err) == (0, "")
     assert health("alerts", env=env, cwd=tmp_path).out == "No open alerts.\n"
 

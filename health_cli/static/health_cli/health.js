@@ -10,7 +10,7 @@
   const content = document.getElementById("health-content");
   const offline = document.getElementById("health-offline");
   const title = document.title;
-  let etag = view().dataset.etag, failures = 0, timer = 0, asking = false, times = 0, running = false;
+  let etag = view().dataset.etag, failures = 0, timer = 0, asking = false, times = 0, running = false, leaving = false;
   let heard = clockAt(Date.parse(view().dataset.now)); // the server's clock, when it last answered
   let confirmed = heard.at; // when the server last said that this is what there is
 
@@ -50,6 +50,7 @@
   function leave(text) {
     if (!sessionStorage.getItem("health-left")) {
       sessionStorage.setItem("health-left", text || " ");
+      leaving = true;
       window.location.reload();
     }
     throw new Error("the server refuses to answer");
@@ -58,7 +59,7 @@
   /* News: asks, and asks again after a while; later and later while there is no answer, and not while nobody looks. */
 
   async function ask() {
-    if (asking) return;
+    if (asking || leaving) return;
     asking = true;
     clearTimeout(timer);
     let wait = POLL;
