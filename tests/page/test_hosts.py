@@ -60,6 +60,12 @@ def many(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Site(tmp_path_factory.mktemp("many"), databases, {}, {}).ready()
 
 
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site with tables, on SQLite: for what no database has a part in."""
+    return Site(tmp_path_factory.mktemp("one"), {}, {}, {}).ready()
+
+
 def told(site: Site, code: str) -> Any:
     return site.ask(PRELUDE + RUNS + LOOK + code)
 
@@ -86,8 +92,8 @@ show(look("web1"))
     assert found["cards"] == [["a", "healthy"], ["b", "healthy"], ["c", "warning"]]
 
 
-def test_what_a_complete_run_no_longer_has_is_gone(many: Site) -> None:
-    found = told(many, """
+def test_what_a_complete_run_no_longer_has_is_gone(one: Site) -> None:
+    found = told(one, """
 record(run("web1", 900, result("old", "critical")), run("web1", 800, result("gone", "critical"), complete=False))
 record(run("web1", 600, result("a")), run("web1", 300, result("a"), complete=False))
 show(look("web1"))
@@ -122,8 +128,8 @@ show([look("web1"), look("web2"), look("daily"), look("minute"), look(RECORD_EVE
     assert [status for _, status, _ in expected["pills"]] == ["unknown", "healthy", "healthy", "unknown"]
 
 
-def test_runs_by_hand_do_not_tell_how_often_they_come(many: Site) -> None:
-    found = told(many, """
+def test_runs_by_hand_do_not_tell_how_often_they_come(one: Site) -> None:
+    found = told(one, """
 record(*(run("web1", ago, result("a")) for ago in (400, 410, 800, 1_500, 1_530, 3_000, 3_001)))
 record(*(run("old", ago, result("a")) for ago in (8_400, 8_410, 8_800, 9_500, 9_530, 9_700, 9_701)))
 record(run("few", 90_000, result("a")), run("fewer", 200_000, result("a")))
@@ -134,8 +140,8 @@ show([look("web1"), look("old"), look("few"), look("fewer")])
     ]  # fmt: skip
 
 
-def test_two_runs_in_each_interval_are_one(many: Site) -> None:
-    found = told(many, """
+def test_two_runs_in_each_interval_are_one(one: Site) -> None:
+    found = told(one, """
 for ago, host in ((30, "now"), (3 * 86_400, "dead")):
     for number in range(20):
         at = ago + 300 * number
@@ -147,9 +153,9 @@ show([look("now"), look("dead")])
     ]  # fmt: skip
 
 
-def test_a_run_of_some_checks_leaves_a_host_as_bad_as_it_was(many: Site) -> None:
+def test_a_run_of_some_checks_leaves_a_host_as_bad_as_it_was(one: Site) -> None:
     """No alert is open: more bad runs are asked for, or somebody has ended it by hand."""
-    found = told(many, """
+    found = told(one, """
 record(run("web1", 600, result("a", "critical"), standing="critical"))
 record(run("web1", 60, result("b"), complete=False, standing="critical"), run("web2", 60, result("a", "warning")))
 record(run("web3", 9_000, result("a")), run("web3", 60, result("b"), complete=False))
@@ -162,21 +168,21 @@ show([look(), look(RECORD_EVERY=300), look("web3", RECORD_EVERY=300)])
     assert found[2]["status"] == "unknown"
 
 
-def test_what_a_recorded_run_leaves_is_its_standing(many: Site) -> None:
-    told(many, "show(0)")  # which leaves no run
-    many.health("run", "host.load", "host.memory", "--record", "-c", "host.load/load1=@0:")
-    many.health("run", "host.memory", "--record")
-    rows = many.ask(
+def test_what_a_recorded_run_leaves_is_its_standing(one: Site) -> None:
+    told(one, "show(0)")  # which leaves no run
+    one.health("run", "host.load", "host.memory", "--record", "-c", "host.load/load1=@0:")
+    one.health("run", "host.memory", "--record")
+    rows = one.ask(
         "from health_cli.models import *\n"
         "print(json.dumps([list(row) for row in HealthRun.objects.order_by('id').values_list('status', 'standing')]))"
     )
     assert rows == [["critical", "critical"], ["healthy", "critical"]]
-    scopes = many.ask("from health_cli.models import *\nprint(HealthRun.objects.values('scope').distinct().count())")
+    scopes = one.ask("from health_cli.models import *\nprint(HealthRun.objects.values('scope').distinct().count())")
     assert scopes == 2
 
 
-def test_hosts_that_are_gone_do_not_keep_others_from_being_seen(many: Site) -> None:
-    found = told(many, """
+def test_hosts_that_are_gone_do_not_keep_others_from_being_seen(one: Site) -> None:
+    found = told(one, """
 record(run("old-7f9c", 20 * 86_400, result("a")), run("web1", 60, result("a", "warning")), run("web2", 60, result("a")))
 show(look(RECORD_EVERY=300))
 """)  # fmt: skip
@@ -200,8 +206,8 @@ show(told)
     assert found == [100, "mine", True]
 
 
-def test_what_another_version_has_recorded_is_no_crash(many: Site) -> None:
-    found = told(many, f"""
+def test_what_another_version_has_recorded_is_no_crash(one: Site) -> None:
+    found = told(one, f"""
 newer = run("web1", 60, result("a"))
 newer.state = {{"checks": {{"a": {{"status": "healthy", "since": 1, "newfield": 2}}}}}}
 record(newer)

@@ -10,7 +10,7 @@
   const content = document.getElementById("health-content");
   const offline = document.getElementById("health-offline");
   const title = document.title;
-  let etag = view().dataset.etag, failures = 0, timer = 0, asking = false, times = 0, running = false, leaving = false;
+  let etag = view().dataset.etag, failures = 0, timer = 0, asking = false, times = 0, running = false, leaving = false, counted = "";
   let heard = clockAt(Date.parse(view().dataset.now)); // the server's clock, when it last answered
   let confirmed = heard.at; // when the server last said that this is what there is
 
@@ -178,7 +178,8 @@
     if (is === was) return;
     fresh.textContent = is;
     fresh.parentElement.dataset.age = is;
-    if (is !== "stale") return;
+    if (is !== "stale" || counted === at) return;
+    counted = at; // once for each run, whatever the two clocks say
     etag = ""; // it counts no more, whatever is new
     ask();
   }
