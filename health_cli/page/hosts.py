@@ -30,8 +30,9 @@ WITH RECURSIVE hosts (host) AS (
 # the clock was wrong, only where there is no other.
 NEWEST_OF_EACH = """
 SELECT r.id, r.host, r.status, r.standing, r.started_at,
-    (SELECT MAX(n.started_at) FROM health_cli_healthrun n
-     WHERE n.host = h.host AND n.complete = %(yes)s AND n.started_at <= %(until)s) AS whole_at,
+    (SELECT n.started_at FROM health_cli_healthrun n
+     WHERE n.host = h.host AND n.complete = %(yes)s AND n.started_at <= %(until)s ORDER BY n.started_at DESC LIMIT 1
+    ) AS whole_at,
     (SELECT n.started_at FROM health_cli_healthrun n
      WHERE n.host = h.host AND n.started_at <= %(until)s ORDER BY n.started_at DESC LIMIT 1 OFFSET 5) AS before_at
 FROM hosts h JOIN health_cli_healthrun r ON r.id = COALESCE(
