@@ -16,19 +16,19 @@ from health_cli.history.opening import Record
 from health_cli.models import HOST, HealthRun
 
 LIMIT = 3.0  # seconds that the database may take to answer
-DAY = 86_400  # since the epoch: nothing was recorded before, in any zone
 
 # The newest run of each selection of checks: it has all that those before it of the same selection had. `whole` is the
 # newest of all checks, and what came before it is over. Each part by an index, and the reports of no others are read.
 # A run in the future is of when the clock was wrong.
 NEWEST = """
-WITH whole AS (
+WITH RECURSIVE whole AS (
     SELECT id, started_at FROM health_cli_healthrun
     WHERE host = %(host)s AND complete = %(yes)s AND started_at <= %(until)s ORDER BY started_at DESC LIMIT 1
-), scopes AS (
-    SELECT DISTINCT scope FROM health_cli_healthrun
-    WHERE host = %(host)s AND started_at <= %(until)s
-    AND started_at >= COALESCE((SELECT started_at FROM whole), %(begin)s)
+), scopes (scope) AS (
+    SELECT MIN(scope) FROM health_cli_healthrun WHERE host = %(host)s
+    UNION ALL
+    SELECT (SELECT MIN(r.scope) FROM health_cli_healthrun r WHERE r.host = %(host)s AND r.scope > scopes.scope)
+    FROM scopes WHERE scopes.scope IS NOT NULL
 ), newest AS (
     SELECT
         (SELECT n.id FROM health_cli_healthrun n WHERE n.host = %(host)s AND n.scope = s.scope
@@ -83,9 +83,8 @@ def newest_runs(alias: str, host: str, lately: int = 0) -> Runs:
 
     One in the future counts only where there is no other. Takes one query.
     """
-    adapted = connections[alias].ops.adapt_datetimefield_value
-    begin, until = adapted(moment(DAY)), adapted(moment(time.time() + AHEAD))
-    asked = {"host": fitting(host, HOST), "begin": begin, "until": until, "yes": True, "lately": lately}
+    until = connections[alias].ops.adapt_datetimefield_value(moment(time.time() + AHEAD))
+    asked = {"host": fitting(host, HOST), "until": until, "yes": True, "lately": lately}
     found = sorted(HealthRun.objects.using(alias).raw(NEWEST, asked), key=lambda run: (run.started_at, run.pk))
     return Runs([run for run in found if run.report], [run for run in reversed(found) if not run.report])
 
