@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.services import ROOT
 from tests.servers import Process, Redis, free_port, program
 
-ROUNDS, REQUESTS, AT_ONCE = 9, 4_000, 8
+ROUNDS, REQUESTS, AT_ONCE = 9, 2_000, 8
 LOST, COST = 5.0, 150e-6  # percent of the throughput, and seconds of a request, that it may take at the most
 
 ONE = """
