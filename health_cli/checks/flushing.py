@@ -15,7 +15,7 @@ import redis
 
 Batch = TypeVar("Batch")
 EVERY = 2.0  # seconds between two writes
-OVERDUE = 10.0  # seconds after which who counts writes: threads do not run everywhere, as under uWSGI without them
+OVERDUE = 10.0  # seconds that the thread has seen nothing, after which who counts writes: uWSGI may run no threads
 LAST = 1.0  # seconds that a process which ends waits for a write that is under way
 PAUSE = 10.0  # seconds for which a Redis that failed is left alone
 PATIENCE = 600.0  # seconds that sums are kept while it can't be written to
@@ -37,7 +37,7 @@ class Flushing(Generic[Batch]):
         self._client: redis.Redis | None = None
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
-        self._written = self._paused_until = 0.0
+        self._unseen = self._paused_until = 0.0
         self.clear()
 
     def clear(self) -> None:
@@ -59,23 +59,25 @@ class Flushing(Generic[Batch]):
     def counted(self) -> None:
         """See to it that somebody writes: the thread, or where none runs, who counts."""
         now = time.monotonic()
+        if not self._wake.is_set():  # the thread has seen all before
+            self._unseen = now
+            self._wake.set()
         if self._thread is None:
             with self._lock:
                 if self._thread is None:
-                    self._written = now
                     self._thread = threading.Thread(target=self._write_again_and_again, name="health-cli", daemon=True)
                     self._thread.start()
-        elif now - self._written > OVERDUE:
-            self._written = now
+        elif now - self._unseen > OVERDUE:
+            self._unseen = now
             self.flush()
-        self._wake.set()
 
     def _write_again_and_again(self) -> None:
         while True:
             self._wake.wait()
             self._wake.clear()
             time.sleep(EVERY)
-            if not self.flush():
+            if not self.flush() and not self._wake.is_set():
+                self._unseen = time.monotonic()
                 self._wake.set()
 
     def flush(self, patience: float = 0.0) -> bool:
@@ -83,7 +85,6 @@ class Flushing(Generic[Batch]):
         if time.monotonic() < self._paused_until or not self._writing.acquire(timeout=patience):
             return False
         try:
-            self._written = time.monotonic()
             with self._lock:
                 batch = self.take()
             return batch is None or self._write_or_keep(batch)

@@ -6,7 +6,7 @@ shape is kept: numbers and ids in it are left out, and so is the query.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Any, NamedTuple
 
@@ -110,9 +110,3 @@ def endpoint_of(method: str, path: str, status: int) -> str:
     segments = path.partition("?")[0].partition("#")[0].split("/")
     shape = "/".join("<id>" if _ID.match(segment) else segment[:LONGEST] for segment in segments[: DEEPEST + 1])
     return f"{verb} {shape}"
-
-
-def minutes(found: list[Access]) -> Iterator[tuple[int, Access]]:
-    """Yield each request with its minute."""
-    for access in found:
-        yield int(access.at // 60), access

@@ -132,7 +132,7 @@ class AccessLog:
         try:
             paths = files.found(self.paths)
         except PermissionError as error:
-            raise _refused(error.filename) from error
+            raise files.refused(error.filename) from error
         if not paths:
             raise Failure(
                 Kind.MISSING, f"There is no access log {', '.join(self.paths)}.", summary="no access log",
@@ -145,7 +145,7 @@ class AccessLog:
         try:
             piece = new_lines(path, known, MOST_BYTES) if known else first_look(path, MOST_BYTES)
         except PermissionError as error:
-            raise _refused(path) from error
+            raise files.refused(path) from error
         except NoFile as error:
             raise Failure(Kind.MISCONFIGURED, f"{path} can't be read: {error}.", status=Status.UNKNOWN) from error
         found = self._understood(piece, path)
@@ -169,13 +169,6 @@ class AccessLog:
                 hint="Have it written in the combined format or as lines of JSON: see the page on the API.",
             )  # fmt: skip
         return found
-
-
-def _refused(path: str) -> Failure:
-    return Failure(
-        Kind.AUTH, f"{path} can't be read by this user.", summary="permission denied", status=Status.UNKNOWN,
-        hint="Let the user who runs this read it: usermod -aG adm USER, or setfacl -m u:USER:r FILE.",
-    )  # fmt: skip
 
 
 def _statistics(sums: Sums, now: float, notes: list[str]) -> Statistics:

@@ -15,6 +15,7 @@ BINARY = 0.1  # of the characters, from where on something is no text
 PROBE = 64 << 10  # characters of which that is told
 _STRANGE = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")  # an escape may be of a colour
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+GRANT = "Let the user who runs this read it: usermod -aG adm USER, or setfacl -m u:USER:r FILE."
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -64,3 +65,11 @@ def decoded(data: bytes, encoding: str, name: str) -> str:
             hint="Is it a log, and not compressed? Give its encoding in HEALTH_CLI['LOGS'].", status=Status.UNKNOWN,
         )  # fmt: skip
     return text
+
+
+def refused(path: str) -> Failure:
+    """Return the failure for a file or folder that this user may not read."""
+    return Failure(
+        Kind.AUTH, f"{path} can't be read by this user.", summary="permission denied", hint=GRANT,
+        status=Status.UNKNOWN,
+    )  # fmt: skip

@@ -25,7 +25,6 @@ from health_cli.core.units import humanize
 
 SHOWN = 5  # messages
 FEW = 20  # lines of which it may be that none begins a record
-_GRANT = "Let the user who runs this read it: usermod -aG adm USER, or setfacl -m u:USER:r FILE."
 
 METRICS = (
     metric("critical", help="Records of level CRITICAL (FATAL, ALERT, EMERG) in the window."),
@@ -95,7 +94,7 @@ class Log(Remembering):
         try:
             paths = files.found(self.paths)
         except PermissionError as error:
-            raise _refused(error.filename) from error
+            raise files.refused(error.filename) from error
         if not paths:
             return self._nothing()
         kept = attempt(lambda: State.from_json(self.memory.load()))
@@ -103,7 +102,7 @@ class Log(Remembering):
         notes: list[str] = []
         denied = [path for path in paths if not self._looked(path, state, now, notes)]
         if len(denied) == len(paths):
-            raise _refused(denied[0])
+            raise files.refused(denied[0])
         state.files = {path: position for path, position in state.files.items() if path in paths}
         state.tally.forget(now - self.window)
         if why := self.memory.save(state.to_json()):
@@ -216,15 +215,8 @@ def _told(group: Group) -> dict[str, Any]:
     return {name: value for name, value in {**told, "last": iso_utc(group.last)}.items() if value}
 
 
-def _refused(path: str) -> Failure:
-    return Failure(
-        Kind.AUTH, f"{path} can't be read by this user.", summary="permission denied", hint=_GRANT,
-        status=Status.UNKNOWN,
-    )  # fmt: skip
-
-
 def _unread(path: str) -> Finding:
     return Finding(
         status=Status.UNKNOWN, kind=Kind.AUTH, summary="permission denied",
-        message=f"{path} can't be read by this user", hint=_GRANT,
+        message=f"{path} can't be read by this user", hint=files.GRANT,
     )  # fmt: skip

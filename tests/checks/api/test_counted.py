@@ -1,5 +1,6 @@
 """The counting middleware under real load: what it counts must come out exactly, and nobody waits for its Redis."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -107,6 +108,28 @@ def test_without_redis_no_request_waits_and_what_was_counted_is_written_later(
     if how == "kill":
         redis.start()
     wait_until(lambda: server.get("/orders/1/") and _all(server.project) >= 40, "what was counted meanwhile", 40)
+
+
+def test_after_a_pause_no_request_writes_itself(redis: Redis) -> None:
+    """With a thread that runs, however long nobody has asked; without one somebody has to."""
+    from health_cli.checks import flushing
+    from health_cli.checks.api.buckets import keys
+    from health_cli.checks.api.counting import Counting, Request
+    from health_cli.checks.api.link import connected
+
+    by: list[str] = []
+
+    class Noted(Counting):
+        def write(self, client: Any, batch: Any) -> None:
+            by.append(threading.current_thread().name)
+            super().write(client, batch)
+
+    counting = Noted(lambda: connected(redis.settings(), 1, 1), keys("x"), b"salt")
+    for _ in range(2):
+        counting.add(Request("GET /", 200, 0.001))
+        wait_until(lambda: not counting._sums, "what was counted is written", 10)
+        counting._unseen -= flushing.OVERDUE + 1  # as after a long pause
+    assert by == ["health-cli"] * 2
 
 
 def _all(project: Project) -> float:
