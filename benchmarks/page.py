@@ -35,6 +35,7 @@ URLS = {
     "a chart of a year": f"{SERIES}1y",
     "alerts": "/admin/health/api/alerts/?host=web1",
 }
+# The small record is like one of which the runs were deleted early: it has the same hours.
 MORE_TO_SHOW = {"a chart of a day": "no aim: it draws 1,440 runs, and there are 62 in the small one"}
 
 FILL = """
@@ -62,9 +63,18 @@ with connection.cursor() as cursor:
                 " timestamp, run_id) SELECT host, %s, %s, %s, 'healthy', %s, RAND() * 50, started_at, id"
                 " FROM health_cli_healthrun WHERE id BETWEEN %s AND %s",
                 [check, metric, unit, '{"value": 1, "warning": "85"}', first, first + 1999])
+with connection.cursor() as cursor:
+    cursor.execute("INSERT INTO health_cli_healthselection (host, scope, seen_at) SELECT host, '', MAX(started_at)"
+                   " FROM health_cli_healthrun GROUP BY host")
 prune("default", now=newest, keep_days=365, keep_hourly_days=400, until=time.monotonic() + 300)
 for number in range(int(sys.argv[2])):
     User.objects.create_superuser(f"reader{number}", password=None)
+"""
+
+SAME_HOURS = """
+REPLACE INTO small.health_cli_healthhour SELECT NULL, large.* FROM (
+SELECT host, check_name, metric_name, unit, status, hour, minimum, mean, maximum, count
+FROM large.health_cli_healthhour) large
 """
 
 ASK = """
@@ -245,6 +255,7 @@ def main(rows: int) -> int:
         try:
             small = filled(mariadb, folder, "small", SMALL, 1)
             large = filled(mariadb, folder, "large", rows, READERS)
+            mariadb.sql(SAME_HOURS)
             ratios(small, large)
             return 1 if readers(folder, large) else 0
         finally:

@@ -65,6 +65,26 @@ class HealthRun(models.Model):
         return f"{self.host} {self.started_at:%Y-%m-%d %H:%M:%S} {self.status}"
 
 
+class HealthSelection(models.Model):
+    """The checks that runs of a host have looked at together: `scope` as in the runs, `seen_at` the newest of these.
+
+    So few rows tell which hosts and selections there are. To find that out from the runs would mean to read them all.
+    """
+
+    host = Name(max_length=HOST)
+    scope = models.CharField(max_length=SCOPE)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "selection"
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["host", "scope"], name="health_selection_scope"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} on {self.host}"
+
+
 class LastRun(HealthRun):
     """The page's place in the admin's index: what it leads to shows the last run."""
 

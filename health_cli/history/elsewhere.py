@@ -13,22 +13,21 @@ from health_cli.history.database import moment, seconds_of
 from health_cli.history.last import AHEAD, Last, joined
 from health_cli.history.loading import explain, fitting
 from health_cli.history.opening import Record
-from health_cli.models import HOST, HealthRun
+from health_cli.models import HOST, HealthRun, HealthSelection
 
 LIMIT = 3.0  # seconds that the database may take to answer
 
 # The newest run of each selection of checks: it has all that those before it of the same selection had. `whole` is the
 # newest of all checks, and what came before it is over. Each part by an index, and the reports of no others are read.
-# A run in the future is of when the clock was wrong.
+# A run in the future is of when the clock was wrong; one without a scope is of an older version.
 NEWEST = """
-WITH RECURSIVE whole AS (
+WITH whole AS (
     SELECT id, started_at FROM health_cli_healthrun
     WHERE host = %(host)s AND complete = %(yes)s AND started_at <= %(until)s ORDER BY started_at DESC LIMIT 1
 ), scopes (scope) AS (
-    SELECT MIN(scope) FROM health_cli_healthrun WHERE host = %(host)s
-    UNION ALL
-    SELECT (SELECT MIN(r.scope) FROM health_cli_healthrun r WHERE r.host = %(host)s AND r.scope > scopes.scope)
-    FROM scopes WHERE scopes.scope IS NOT NULL
+    SELECT scope FROM health_cli_healthselection WHERE host = %(host)s
+    UNION
+    SELECT ''
 ), newest AS (
     SELECT
         (SELECT n.id FROM health_cli_healthrun n WHERE n.host = %(host)s AND n.scope = s.scope
@@ -103,4 +102,4 @@ def last_after(runs: Iterable[HealthRun]) -> Last | None:
 
 
 def _hosts(alias: str) -> list[str]:
-    return list(HealthRun.objects.using(alias).order_by().values_list("host", flat=True).distinct()[:20])
+    return list(HealthSelection.objects.using(alias).order_by().values_list("host", flat=True).distinct()[:20])

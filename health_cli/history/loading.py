@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from django.db import DatabaseError, DataError, IntegrityError, OperationalError, connections, transaction
-from django.db.models import Q
+from django.db.models import DateTimeField, Q, Value
+from django.db.models.functions import Greatest
 
 from health_cli.checks.answering import NoAnswer, words
 from health_cli.core.guard import Crash, attempt
@@ -19,7 +20,18 @@ from health_cli.history.child import Say
 from health_cli.history.database import lacking, moment, seconds_of
 from health_cli.history.place import Place
 from health_cli.history.spool import SpooledRun
-from health_cli.models import CHECK, HOST, METRIC, PROJECT, SCOPE, HealthMetric, HealthRun, Silence, SystemAlert
+from health_cli.models import (
+    CHECK,
+    HOST,
+    METRIC,
+    PROJECT,
+    SCOPE,
+    HealthMetric,
+    HealthRun,
+    HealthSelection,
+    Silence,
+    SystemAlert,
+)
 
 UPDATED = ["message", "hint", "severity", "flapping", "seen_at", "count"]
 ENDED = ["resolved", "resolved_at", "resolution", "open_key"]
@@ -144,6 +156,15 @@ def _write(run: SpooledRun, alias: str, text: Text) -> None:
     row.save(using=alias, force_insert=True)
     HealthMetric.objects.using(alias).bulk_create(list(_metrics(row, report["checks"], text)))
     _reconcile(run, row, alias, text)
+    note_selection(row, alias)
+
+
+def note_selection(run: HealthRun, alias: str) -> None:
+    """Note that a host has a run of these checks. The row is locked until the end: it can't be pruned meanwhile."""
+    ours = HealthSelection.objects.using(alias).filter(host=run.host, scope=run.scope)
+    if not ours.update(seen_at=Greatest("seen_at", Value(run.started_at, DateTimeField()))):
+        new = HealthSelection(host=run.host, scope=run.scope, seen_at=run.started_at)
+        HealthSelection.objects.using(alias).bulk_create([new], ignore_conflicts=True)  # another may have been quicker
 
 
 def scope_of(checks: Sequence[Mapping[str, Any]]) -> str:

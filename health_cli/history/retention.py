@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Case, Count, F, Max, Min, QuerySet, Sum, When
+from django.db.models import Case, Count, Exists, F, Max, Min, OuterRef, QuerySet, Sum, When
 
 from health_cli.core.status import Status
 from health_cli.history.database import moment, seconds_of
-from health_cli.models import HealthHour, HealthMetric, HealthRun, Silence, SystemAlert
+from health_cli.models import HealthHour, HealthMetric, HealthRun, HealthSelection, Silence, SystemAlert
 
 HOUR, DAY = 3600, 86_400
 GRACE = 300  # seconds after an hour until its runs are condensed: later ones are welcome, and cost more
@@ -46,6 +46,7 @@ class Pruned(NamedTuple):
     alerts: int = 0
     alerts_ended: int = 0
     hours: int = 0
+    selections: int = 0
     silences: int = 0
     finished: bool = False
 
@@ -83,7 +84,20 @@ def _steps(alias: str, now: float, keep_days: float, keep_hourly_days: float, ba
     yield from delete("alerts", ended.order_by("created_at"))
     hours = HealthHour.objects.using(alias).filter(hour__lt=moment(now - keep_hourly_days * DAY))
     yield from delete("hours", hours.order_by("hour"))
+    if number := _forget_selections(alias, old):
+        yield "selections", number
     yield from delete("silences", Silence.objects.using(alias).filter(until__lt=moment(now)).order_by("until"))
+
+
+def _forget_selections(alias: str, before: Any) -> int:
+    """Forget the selections of which no run is left: a small table, which needs no index for it.
+
+    The time guards, in the statement that deletes, those of which a run has been written meanwhile.
+    """
+    runs = HealthRun.objects.using(alias).filter(host=OuterRef("host"), scope=OuterRef("scope"))
+    old = HealthSelection.objects.using(alias).filter(seen_at__lt=before)
+    gone = list(old.filter(~Exists(runs)).values_list("pk", flat=True)[:BATCH])
+    return int(old.filter(pk__in=gone)._raw_delete(alias)) if gone else 0
 
 
 def _end_unseen(alias: str, before: Any, now: Any, days: float) -> int:

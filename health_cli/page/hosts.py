@@ -15,20 +15,10 @@ FEW_RUNS = 2 * 86_400  # seconds of patience with fewer than six runs
 GONE = 7  # times the patience, and a day at least, after which a host is gone
 HOUR, DAY = 3_600, 86_400
 
-# The names of the hosts, by the index on host and started_at. MySQL and MariaDB leap through it for a DISTINCT; the
-# others would read all of it, and take one host after the other instead, which those two do a thousand times at most.
-LEAP = "WITH hosts (host) AS (SELECT DISTINCT host FROM health_cli_healthrun)"
-STEPS = """
-WITH RECURSIVE hosts (host) AS (
-    SELECT MIN(host) FROM health_cli_healthrun
-    UNION ALL
-    SELECT (SELECT MIN(r.host) FROM health_cli_healthrun r WHERE r.host > hosts.host) FROM hosts
-    WHERE hosts.host IS NOT NULL
-)
-"""
 # The newest run of each, when the newest of all checks was, and when the last but five; a run in the future, of when
 # the clock was wrong, only where there is no other.
 NEWEST_OF_EACH = """
+WITH hosts AS (SELECT DISTINCT host FROM health_cli_healthselection)
 SELECT r.id, r.host, r.status, r.standing, r.started_at,
     (SELECT n.started_at FROM health_cli_healthrun n
      WHERE n.host = h.host AND n.complete = %(yes)s AND n.started_at <= %(until)s ORDER BY n.started_at DESC LIMIT 1
@@ -84,9 +74,7 @@ NOBODY = Host("", Status.UNKNOWN, 0.0)
 
 def known_hosts(alias: str) -> list[Host]:
     """Return the hosts by their names, each with what its newest run found."""
-    hosts = LEAP if connections[alias].vendor == "mysql" else STEPS
-    asked = {"yes": True, "until": _soon(alias)}
-    rows = HealthRun.objects.using(alias).raw(f"{hosts} {NEWEST_OF_EACH}", asked)
+    rows = HealthRun.objects.using(alias).raw(NEWEST_OF_EACH, {"yes": True, "until": _soon(alias)})
     return sorted(
         Host(row.host, Status.parse(row.standing or row.status), seconds_of(row.started_at), *_times(row))
         for row in rows

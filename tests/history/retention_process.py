@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-MODELS = ("HealthMetric", "HealthRun", "HealthHour", "SystemAlert", "Silence")
+MODELS = ("HealthMetric", "HealthRun", "HealthHour", "HealthSelection", "SystemAlert", "Silence")
 # host, start in seconds since the epoch, and check/metric -> (value, status)
 Run = tuple[str, float, Mapping[str, tuple[float | None, str]]]
 
@@ -61,12 +61,15 @@ def record(runs: Sequence[Run]) -> None:
     from django.db import transaction
 
     from health_cli.history.database import moment
+    from health_cli.history.loading import note_selection
     from health_cli.models import HealthMetric, HealthRun
 
     about: dict[str, Any] = {"duration": 0.1, "status": "healthy", "trigger": "command", "complete": True, "report": {}}
     new = [HealthRun(uuid=uuid.uuid4(), host=host, started_at=moment(start), **about) for host, start, _ in runs]
     with transaction.atomic():
         HealthRun.objects.bulk_create(new)
+        for run in new:
+            note_selection(run, "default")
         found = HealthRun.objects.in_bulk([run.uuid for run in new], field_name="uuid")
         HealthMetric.objects.bulk_create(
             HealthMetric(

@@ -40,6 +40,7 @@ setup_test_environment()
 call_command("migrate", verbosity=0)
 run = HealthRun.objects.create(uuid=uuid.uuid4(), host="web1", started_at=timezone.now(), duration=1, status="warning",
                                trigger="command", complete=True, report={"checks": []}, state={"checks": "a memory"})
+HealthSelection.objects.create(host="web1", scope="", seen_at=run.started_at)
 HealthMetric.objects.create(run=run, host="web1", check_name="a.b", metric_name="m", unit="s", status="healthy",
                             metric_value={"value": 1}, value=1, timestamp=run.started_at)
 about = dict(host="web1", message="m", severity="warning", created_at=run.started_at, seen_at=run.started_at)
@@ -141,12 +142,16 @@ HealthMetric.objects.create(run=run, host="web1", check_name="a.b", metric_name=
                             metric_value={"value": 2048}, value=2048, timestamp=run.started_at)
 with CaptureQueriesContext(connection, ) as asked:
     pages = [client(root).get(page).content.decode() for page in PAGES[:2]]
-found = client(root).get(PAGES[1] + "?q=a.b/n").content.decode()
 sqls = [query["sql"] for query in asked.captured_queries if "health_cli_health" in query["sql"]]
+found = client(root).get(PAGES[1] + "?q=a.b/n").content.decode()
 print(json.dumps([sqls, pages, found]))
 """
     sqls, (runs, metrics), found = ask(tmp_path, code)
-    assert not any("report" in sql or "metric_value" in sql or "DISTINCT" in sql for sql in sqls), sqls
+    assert any("healthrun" in sql for sql in sqls) and any("healthmetric" in sql for sql in sqls)
+    assert not any("report" in sql or "metric_value" in sql for sql in sqls), sqls
+    counted = [sql for sql in sqls if "COUNT(" in sql]
+    assert counted and all("LIMIT 1" in sql for sql in counted), counted
+    assert not any("DISTINCT" in sql and "healthselection" not in sql for sql in sqls), "that would read all"
     assert "1 run" in runs and "1 metric" in metrics
     assert "2 KiB" in found and "a.b" in found
 

@@ -30,7 +30,10 @@ COMMANDS = {
     "prune": ("prune",),
     "history": SERIES,
 }
-TABLES = [f"health_cli_{name}" for name in ("healthrun", "healthmetric", "healthhour", "systemalert", "silence")]
+TABLES = [
+    f"health_cli_{name}"
+    for name in ("healthrun", "healthmetric", "healthhour", "healthselection", "systemalert", "silence")
+]
 
 
 class Recorded:

@@ -17,7 +17,7 @@ from health_cli.core.result import Result
 from health_cli.core.status import Status
 from health_cli.history.database import moment
 from health_cli.history.loading import scope_of
-from health_cli.models import HealthMetric, HealthRun, SystemAlert
+from health_cli.models import HealthMetric, HealthRun, HealthSelection, SystemAlert
 now = time.time()
 HealthRun.objects.all().delete()
 def result(name, status="healthy"):
@@ -29,7 +29,10 @@ def run(host, ago, *results, complete=True, standing=""):
     return HealthRun(uuid=number, host=host, started_at=moment(at), duration=1, status=status, trigger="command",
                      project="x", complete=complete, report=report.to_json(), standing=standing,
                      scope=scope_of(report.to_json()["checks"]))
-def record(*runs): HealthRun.objects.bulk_create(runs)
+def record(*runs):
+    HealthRun.objects.bulk_create(runs)
+    HealthSelection.objects.bulk_create(
+        (HealthSelection(host=r.host, scope=r.scope, seen_at=r.started_at) for r in runs), ignore_conflicts=True)
 """
 LOOK = """
 import re
@@ -177,8 +180,15 @@ def test_what_a_recorded_run_leaves_is_its_standing(one: Site) -> None:
         "print(json.dumps([list(row) for row in HealthRun.objects.order_by('id').values_list('status', 'standing')]))"
     )
     assert rows == [["critical", "critical"], ["healthy", "critical"]]
-    scopes = one.ask("from health_cli.models import *\nprint(HealthRun.objects.values('scope').distinct().count())")
-    assert scopes == 2
+    one.health("run", "host.memory", "--record")
+    newest, selections = one.ask(
+        "from django.db.models import Max\n"
+        "from health_cli.models import *\n"
+        "newest = HealthRun.objects.order_by().values_list('host', 'scope').annotate(Max('started_at'))\n"
+        "known = HealthSelection.objects.values_list('host', 'scope', 'seen_at')\n"
+        "print(json.dumps([sorted(newest), sorted(known)], default=str))"
+    )
+    assert newest == selections and len(newest) == 2
 
 
 def test_hosts_that_are_gone_do_not_keep_others_from_being_seen(one: Site) -> None:
