@@ -2,12 +2,11 @@
 
 import re
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import Any
 
 from health_cli.checks.celery.base import BROKER, CELERY, Project
 from health_cli.checks.celery.broker import Broker, LocalBroker
@@ -19,12 +18,12 @@ from health_cli.config.setting import HealthSetting
 from health_cli.config.source import EMBEDDED, Source
 from health_cli.core.check import Check
 from health_cli.core.errors import Failure
-from health_cli.core.guard import Crash, attempt
+from health_cli.core.guard import Crash
 from health_cli.core.instance import instance_of
 from health_cli.core.kind import Kind
 from health_cli.core.status import Status
+from health_cli.core.within import within
 
-T = TypeVar("T")
 LOADING = 0.25  # the part of the run's time that the app's module may take; loading everything may take half of it
 LOCAL = ("memory", "filesystem")
 # Where an app is by custom, below the project's package.
@@ -46,20 +45,13 @@ def celery(source: Source, setting: HealthSetting) -> Iterator[Check]:
     """Yield the checks of the project's Celery, none where it has none."""
     if not setting.CELERY_APP and not _uses_celery(source):
         return
-    found = _within(setting.TIMEOUT * LOADING, lambda: _app_and_conf(source, setting.CELERY_APP))
+    limit = setting.TIMEOUT * LOADING  # a module that hangs must not keep the other checks from their run
+    late = f"its module was not imported within {limit:g} s"
+    found = within(limit, lambda: _app_and_conf(source, setting.CELERY_APP), late)
     if isinstance(found, Crash):
         yield from _without_app(source, setting, found)
     elif found is not None:
         yield from _with_app(*found, setting)
-
-
-def _within(limit: float, load: Callable[[], T]) -> T | Crash:
-    """Load, but wait no longer than the limit: a module that hangs must not keep the other checks from their run."""
-    loaded: list[T | Crash] = []
-    thread = threading.Thread(target=lambda: loaded.append(attempt(load)), name="celery app", daemon=True)
-    thread.start()
-    thread.join(limit)
-    return loaded[0] if loaded else Crash(TimeoutError(f"its module was not imported within {limit:g} s"))
 
 
 def _app_and_conf(source: Source, name: str) -> tuple[Any, Mapping[str, Any]] | None:

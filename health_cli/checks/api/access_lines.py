@@ -1,12 +1,13 @@
 """Access lines: what the access logs of web servers say of each request. Pure.
 
-Understood are the combined and the common format of nginx, Apache and gunicorn, and lines of JSON. Of a path only its
-shape is kept: numbers and ids in it are left out, and so is the query.
+Understood are the combined and the common format of nginx, Apache and gunicorn, and lines of JSON. Of a path only the
+route is kept that it leads to. Where the project's routes are not known, that is its shape: numbers and ids in it are
+left out, and so is the query.
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import Any, NamedTuple
 
@@ -32,8 +33,11 @@ _CLIENT = ("remote_addr", "client_ip", "clientip", "ip", "remote_ip", "client", 
 _SECONDS = ("request_time", "duration", "request_duration", "response_time")
 
 
+RouteOf = Callable[[str], str]  # of a path; nothing where no route leads there
+
+
 class Access(NamedTuple):
-    """One request: when, its method and the shape of its path, its status, who asked, and how long it took if known."""
+    """One request: when, its method and its route, its status, who asked, and how long it took if known."""
 
     at: float
     endpoint: str
@@ -42,29 +46,28 @@ class Access(NamedTuple):
     seconds: float | None
 
 
-def read(text: str, zone: tzinfo | None = None) -> tuple[list[Access], int]:
+def read(text: str, zone: tzinfo | None = None, route_of: RouteOf | None = None) -> tuple[list[Access], int]:
     """Return the requests of a text, and how many lines of it were not understood."""
     if text.lstrip()[:1] == "{":
         lines = [line for line in text.splitlines() if line]
-        found = [access for line in lines if (access := _of_json(line, zone))]
+        found = [access for line in lines if (access := _of_json(line, zone, route_of))]
         return found, len(lines) - len(found)
-    found = [access for match in LINE.finditer(text) if (access := _of_line(match, zone))]
+    found = [access for match in LINE.finditer(text) if (access := _of_line(match, zone, route_of))]
     return found, text.count("\n") - len(found)
 
 
-def _of_line(match: re.Match[str], zone: tzinfo | None) -> Access | None:
+def _of_line(match: re.Match[str], zone: tzinfo | None, route_of: RouteOf | None) -> Access | None:
     at = seconds_of(match["time"], zone)
     if at is None:
         return None
     status = int(match["status"])
     took = _TOOK.search(match["more"])
     client = match["user"] if match["user"] != "-" else match["client"]
-    return Access(
-        at, endpoint_of(match["method"], match["path"], status), status, client, float(took[1]) if took else None
-    )
+    endpoint = endpoint_of(match["method"], match["path"], status, route_of)
+    return Access(at, endpoint, status, client, float(took[1]) if took else None)
 
 
-def _of_json(line: str, zone: tzinfo | None) -> Access | None:
+def _of_json(line: str, zone: tzinfo | None, route_of: RouteOf | None) -> Access | None:
     try:
         data = json.loads(line)
     except ValueError:
@@ -78,7 +81,7 @@ def _of_json(line: str, zone: tzinfo | None) -> Access | None:
     seconds = _number(_first(data, _SECONDS))
     client = str(_first(data, _CLIENT) or "").partition(",")[0].strip()
     took = seconds if isinstance(seconds, float) and 0 <= seconds < 1e5 else None
-    return Access(at, endpoint_of(method, path, int(status)), int(status), client, took)
+    return Access(at, endpoint_of(method, path, int(status), route_of), int(status), client, took)
 
 
 def _request(data: Mapping[str, Any]) -> tuple[str, str]:
@@ -102,9 +105,11 @@ def _number(value: Any) -> Any:
         return value
 
 
-def endpoint_of(method: str, path: str, status: int) -> str:
-    """Return what tells an endpoint from others: the shape of a path, without what only one request has."""
+def endpoint_of(method: str, path: str, status: int, route_of: RouteOf | None = None) -> str:
+    """Return what tells an endpoint from others: the route, else the shape of a path, without what one request has."""
     verb = method if method in METHODS else "OTHER"
+    if route_of:
+        return f"{verb} {route_of(path) or ('(404)' if status == 404 else '(none)')}"
     if status == 404:
         return f"{verb} (404)"
     segments = path.partition("?")[0].partition("#")[0].split("/")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from health_cli.checks.api.access_lines import Access, read
+from health_cli.checks.api.access_lines import Access, RouteOf, read
 from health_cli.checks.api.buckets import (
     ALL,
     DAY,
@@ -21,6 +21,7 @@ from health_cli.checks.api.buckets import (
     window_of,
 )
 from health_cli.checks.api.histogram import bucket_of
+from health_cli.checks.api.routes import routes
 from health_cli.checks.api.sketch import Sketch
 from health_cli.checks.api.statistics import LIMITED, Statistics, Window
 from health_cli.checks.logs import files
@@ -33,6 +34,7 @@ from health_cli.core.status import Status
 
 MOST_BYTES = 16 << 20  # of a run: about 80,000 requests, which take a second to understand
 FEW = 300
+A_PART = 0.4  # of the time that loading the project may take
 FEWEST = 20  # lines of which it may be that none is understood
 
 
@@ -115,13 +117,13 @@ class AccessLog:
         paths = self._found()
         kept = attempt(lambda: Sums.from_json(memory.load()["access_log"]))
         sums = Sums(now) if isinstance(kept, Crash) else kept
-        notes: list[str] = []
         until = time.monotonic() + limit
+        route_of, notes = routes(limit * A_PART)
         for path in paths:
             if time.monotonic() > until:
                 notes.append(f"{path} was left for the next run: there was no time")
                 continue
-            self._look(path, sums, now, notes)
+            self._look(path, sums, now, notes, route_of)
         sums.files = {path: position for path, position in sums.files.items() if path in paths}
         sums.forget(now)
         if why := memory.save({**memory.load(), "access_log": sums.to_json()}):
@@ -140,7 +142,7 @@ class AccessLog:
             )  # fmt: skip
         return paths
 
-    def _look(self, path: str, sums: Sums, now: float, notes: list[str]) -> None:
+    def _look(self, path: str, sums: Sums, now: float, notes: list[str], route_of: RouteOf | None) -> None:
         known = sums.files.get(path)
         try:
             piece = new_lines(path, known, MOST_BYTES) if known else first_look(path, MOST_BYTES)
@@ -148,7 +150,7 @@ class AccessLog:
             raise files.refused(path) from error
         except NoFile as error:
             raise Failure(Kind.MISCONFIGURED, f"{path} can't be read: {error}.", status=Status.UNKNOWN) from error
-        found = self._understood(piece, path)
+        found = self._understood(piece, path, route_of)
         sums.files[path] = piece.position
         for access in found:
             if now - DAY - HOUR < access.at <= now + MINUTE:
@@ -160,8 +162,8 @@ class AccessLog:
             first = min((access.at for access in found), default=now) if piece.skipped or not found else now - DAY
             sums.since = first if not sums.endpoints else min(sums.since, first)
 
-    def _understood(self, piece: Piece, path: str) -> list[Access]:
-        found, strange = read(files.decoded(piece.data, "utf-8", path))
+    def _understood(self, piece: Piece, path: str, route_of: RouteOf | None) -> list[Access]:
+        found, strange = read(files.decoded(piece.data, "utf-8", path), route_of=route_of)
         if not found and strange > FEWEST:
             raise Failure(
                 Kind.MISCONFIGURED, f"None of the last {strange} lines of {path} is of an access log that is known.",

@@ -26,8 +26,8 @@ FIELDS = ("time", "status", "method", "endpoint", "path", "milliseconds", "secon
 class RequestLog:
     """A model by its name, `app.Model`, with the fields that tell: at least `time` and `status`.
 
-    `endpoint` is the field of a route or a view, else the shape of `path` is taken; `milliseconds` or `seconds` is how
-    long an answer took; a client is `user`, where there is one, else `address`.
+    `endpoint` is the field of a route or a view; without one the route is taken that `path` leads to. `milliseconds` or
+    `seconds` is how long an answer took; a client is `user`, where there is one, else `address`.
     """
 
     model: str

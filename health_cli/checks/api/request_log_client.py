@@ -1,5 +1,6 @@
 """Asks the table of a request log through Django. Loaded only when that is asked."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,10 +14,11 @@ from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 
 from health_cli.checks.answering import words
-from health_cli.checks.api.access_lines import METHODS, endpoint_of
+from health_cli.checks.api.access_lines import METHODS, RouteOf, endpoint_of
 from health_cli.checks.api.buckets import DAY, HOUR, MOST, OTHERS
 from health_cli.checks.api.histogram import bucket_of
 from health_cli.checks.api.request_log import RequestLog
+from health_cli.checks.api.routes import routes
 from health_cli.checks.api.statistics import LIMITED, Endpoint, Statistics, Window
 from health_cli.checks.bounded import bounded
 from health_cli.core.errors import ConfigError, Failure
@@ -33,10 +35,11 @@ def read(log: RequestLog, now: float, limit: float) -> Statistics:
     """Return what the table has of the last hour and the last day; Failure."""
     model = _model(log)
     alias = router.db_for_read(model)
+    route_of, notes = routes(limit / 4) if "endpoint" not in log.fields else (None, [])
     try:
         with bounded(alias, limit / 2):
             rows = model._default_manager.using(alias).order_by()
-            return _statistics(log, rows, now)
+            return replace(_statistics(log, rows, now, route_of), notes=tuple(notes))
     except ConfigError as error:
         raise _refused(error.message, error.hint) from error
     except OperationalError as error:
@@ -75,30 +78,30 @@ def _model(log: RequestLog) -> type[Model]:
     return model
 
 
-def _statistics(log: RequestLog, rows: "QuerySet[Any]", now: float) -> Statistics:
+def _statistics(log: RequestLog, rows: "QuerySet[Any]", now: float, route_of: RouteOf | None) -> Statistics:
     field = log.fields["time"]
     hour, day = (
         rows.filter(**{f"{field}__gte": _moment(now - back), f"{field}__lte": _moment(now)}) for back in (HOUR, DAY)
     )
-    windows = [_window(log, part) for part in (hour, day)]
+    windows = [_window(log, part, route_of) for part in (hour, day)]
     if took := _took(log):
         scale, column = took
         newest = hour.order_by(f"-{field}").values_list(*_columns(log), column)[:ROWS]
         for *who, value in newest:
             if value is not None:
-                windows[0].at(_endpoint(log, who)).latencies[bucket_of(float(value) * scale)] += 1
+                windows[0].at(_endpoint(log, who, route_of)).latencies[bucket_of(float(value) * scale)] += 1
     first = rows.order_by(field).values_list(field, flat=True).first()
     since = _seconds(first) if first is not None and _seconds(first) > now - DAY else None
     return Statistics(source=log.name, hour=windows[0], day=windows[1], since=since)
 
 
-def _window(log: RequestLog, rows: "QuerySet[Any]") -> Window:
+def _window(log: RequestLog, rows: "QuerySet[Any]", route_of: RouteOf | None) -> Window:
     """Count by endpoint and status, and the clients."""
     window, took = Window(has_latency=_took(log) is not None), _took(log)
     columns = _columns(log)
     counted = rows.values_list(*columns).annotate(n=Count("pk"), **({"took": Sum(took[1])} if took else {}))
     for *who, count, total in (row if took else (*row, None) for row in counted.order_by("-n")[:GROUPS]):
-        endpoint = window.at(_endpoint(log, who))
+        endpoint = window.at(_endpoint(log, who, route_of))
         status = who[columns.index(log.fields["status"])]
         endpoint.statuses[int(status or 0)] += count
         endpoint.limited += count if status == LIMITED else 0
@@ -123,14 +126,14 @@ def _columns(log: RequestLog) -> list[str]:
     return [log.fields[name] for name in wanted if name in log.fields]
 
 
-def _endpoint(log: RequestLog, who: list[Any]) -> str:
+def _endpoint(log: RequestLog, who: list[Any], route_of: RouteOf | None) -> str:
     columns = _columns(log)
     known = dict(zip(columns, who, strict=True))
     method, status = str(known.get(log.fields.get("method", ""), "") or ""), known[log.fields["status"]]
     if "endpoint" in log.fields:
         verb = method if method in METHODS else "OTHER"
         return f"{verb} {known[log.fields['endpoint']] or '(none)'}"
-    return endpoint_of(method, str(known.get(log.fields.get(PATHS, ""), "") or "/"), int(status or 0))
+    return endpoint_of(method, str(known.get(log.fields.get(PATHS, ""), "") or "/"), int(status or 0), route_of)
 
 
 def _took(log: RequestLog) -> tuple[float, str] | None:

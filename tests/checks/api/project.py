@@ -10,7 +10,8 @@ from django.urls import include, path
 
 SECRET_KEY = "no secret of anybody"
 ALLOWED_HOSTS = ["*"]
-ROOT_URLCONF = __name__
+ROOT_URLCONF = os.environ.get("API_URLCONF", __name__)
+FORCE_SCRIPT_NAME = os.environ.get("API_SCRIPT_NAME")
 DATABASES: dict[str, Any] = json.loads(os.environ.get("API_DATABASES", "{}"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True

@@ -131,8 +131,43 @@ def test_what_gunicorn_writes_is_what_was_asked(serve: Serve, tmp_path: Path, lo
     assert run.metrics("api.errors")["server_errors_1h"] == 6
     assert run.metrics("api.clients")["active_1h"] == 1
     assert run.reasons("api.latency")["p50_1h"] == "the access log does not tell how long they took"
-    rows = {row["endpoint"]: row["requests"] for row in run.checks["api.traffic"]["data"]["endpoints_24h"]}
-    assert rows == {"GET /orders/<id>/": 120, "GET /fail/": 6, "GET /status/<id>/": 1}
+    assert endpoints(run) == {"GET /orders/<int:number>/": 120, "GET /fail/": 6, "GET /status/<int:number>/": 1}
+
+
+def endpoints(run: Run) -> dict[str, int]:
+    return {row["endpoint"]: row["requests"] for row in run.checks["api.traffic"]["data"]["endpoints_24h"]}
+
+
+def test_of_a_path_the_route_is_kept_and_nothing_that_names_anybody(log: Path, tmp_path: Path) -> None:
+    add(log, *(line(f"/shop/users/{name}/?q=1") for name in ("ann", "bob", "c%C3%A9line", "d-4")))
+    add(log, line("/shop/reports/2026/"), line("/shop/reports/1999/"), line("/shop/reports/1/", 404))
+    add(log, line("/shop/de/basket/7/"), line("/shop/en-us/basket/8/", 500), line("/static/ann.css"))
+    setting = {"API": {"sources": ["access_logs"], "access_logs": [str(log)]}}
+    env = {"API_URLCONF": "tests.checks.api.translated", "API_SCRIPT_NAME": "/shop"}
+    run = Project(tmp_path, {}, setting).probe(env=env)
+    assert endpoints(run) == {
+        "GET /users/<slug:name>/": 3, "GET /^reports/(?P<year>[0-9]{4})/$": 2, "GET (404)": 1,
+        "GET /de/basket/<int:number>/": 1, "GET /en-us/basket/<int:number>/": 1, "GET (none)": 2,
+    }  # fmt: skip
+    assert "ann" not in run.out and "bob" not in run.out
+    assert "notes" not in run.checks["api.traffic"]["data"]
+
+
+@pytest.mark.parametrize(
+    ("urls", "said"),
+    [("tests.no_such_urls", "(ModuleNotFoundError: No module named 'tests.no_such_urls')"),
+     ("tests.checks.api.slow_urls", "(TimeoutError: that took longer than 1.6 s)")],
+)  # fmt: skip
+def test_where_the_projects_urls_can_not_be_loaded_the_shape_of_a_path_is(
+    log: Path, tmp_path: Path, urls: str, said: str
+) -> None:
+    add(log, line("/orders/7/"), line("/orders/8/"))
+    setting = {"API": {"sources": ["access_logs"], "access_logs": [str(log)]}}
+    run = Project(tmp_path, {}, setting).probe(env={"API_URLCONF": urls})
+    assert endpoints(run) == {"GET /orders/<id>/": 2}
+    (note,) = run.checks["api.traffic"]["data"]["notes"]
+    assert note.endswith(said) and note.startswith("endpoints are the shapes of paths")
+    assert run.seconds < 6
 
 
 def test_runs_go_on_where_the_last_one_ended(log: Path, probe: Any) -> None:

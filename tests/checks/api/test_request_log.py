@@ -44,7 +44,7 @@ def test_what_django_request_keeps_is_read(serve: Serve, tmp_path: Path) -> None
     server.get("/fail/")
     run = project.probe()
     rows = {row["endpoint"]: row["requests"] for row in run.checks["api.traffic"]["data"]["endpoints_24h"]}
-    assert rows["GET /orders/<id>/"] == 9
+    assert rows["GET /orders/<int:number>/"] == 9
     assert run.metrics("api.clients")["active_24h"] == 1
     assert run.reasons("api.latency")["p50_1h"] == "the request log does not tell how long they took"
 

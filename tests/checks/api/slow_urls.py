@@ -1,0 +1,5 @@
+"""URLs that take too long to be loaded."""
+
+import time
+
+time.sleep(20)
