@@ -91,7 +91,7 @@ def test_a_damaged_file_is_no_run(here: dict[str, str], tmp_path: Path, text: st
 
 
 def test_another_host_comes_out_of_the_database(recorded: Shop) -> None:
-    code = "from health_cli.models import HealthRun as R; r = R.objects.get(); r.host = 'web7'; r.save()"
+    code = "from health_cli.models import *; [m.objects.update(host='web7') for m in (HealthRun, HealthSelection)]"
     assert recorded.manage("shell", "-c", code).code == 0
     last = recorded.health("last", "--host", "web7", "-f", "json")
     assert (last.code, last.err) == (2, "")
