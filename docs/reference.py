@@ -28,6 +28,11 @@ from health_cli.checks.database.mysql import MySQL
 from health_cli.checks.database.other import NoEngine, OtherDatabase
 from health_cli.checks.database.postgresql import PostgreSQL
 from health_cli.checks.database.sqlite import SQLite
+from health_cli.checks.deploy.migrations import Migrations
+from health_cli.checks.deploy.settings import Settings
+from health_cli.checks.deploy.static import Static
+from health_cli.checks.deploy.system_checks import SystemChecks
+from health_cli.checks.deploy.version import Version
 from health_cli.checks.host.cpu import Cpu
 from health_cli.checks.host.disk import Disk
 from health_cli.checks.host.load import Load
@@ -74,6 +79,11 @@ PAGES: Mapping[str, Check] = {
     "api-latency": Latency(),
     "api-clients": Clients(),
     "api-limits": Limits(),
+    "deploy-settings": Settings(),
+    "deploy-version": Version(),
+    "deploy-static": Static(),
+    "deploy-migrations": Migrations(),
+    "deploy-checks": SystemChecks(),
 }
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
+from textwrap import wrap
 from typing import Any
 
 import click
@@ -20,6 +21,8 @@ from health_cli.core.errors import ConfigError
 from health_cli.core.metric import Metric
 from health_cli.core.redaction import Redactor
 from health_cli.core.registry import origin
+
+WIDTH = 80
 
 
 @click.command("list")
@@ -92,6 +95,9 @@ def _table(found: Catalogue, *, verbose: bool) -> Iterator[str]:
     for check in found.chosen:
         if missing_for(check):
             yield from ("", f"{check.name}: the driver is not installed.", f"-> {missing_for(check)}")
+    if found.on_request:
+        yield from ("", *wrap(f"On request: {', '.join(found.on_request)}", WIDTH, break_long_words=False))
+        yield "-> Name them, as in 'health run deploy', or put them into ALSO."
     redactor = Redactor(found.secrets)
     for result in (safe(result, redactor) for result in found.results):
         yield from ("", f"{result.name}: {result.message}", f"-> {result.hint}")

@@ -21,6 +21,7 @@ FACTORIES = {
     "host": "health_cli.config.hosts:host",
     "logs": "health_cli.config.logs:logs",
     "api": "health_cli.config.api_checks:api",
+    "deploy": "health_cli.config.deploy:deploy",
 }
 FAMILIES = (
     "database",
@@ -42,6 +43,11 @@ FAMILIES = (
     "api.latency",
     "api.clients",
     "api.limits",
+    "deploy.settings",
+    "deploy.version",
+    "deploy.static",
+    "deploy.migrations",
+    "deploy.checks",
 )
 # The first words of names that are ours: a project's own checks choose others, so that a run of
 # `host` never needs to load the project to know all its checks.

@@ -27,7 +27,8 @@ from health_cli.core.result import Result, subsystem_of
 class Catalogue(NamedTuple):
     """The checks that the selection can mean, ready to run, and where their thresholds come from.
 
-    `chosen` are those selected; `secrets` are the values to mask; `results` tell of modules that could not be loaded.
+    `chosen` are those selected; `secrets` are the values to mask; `results` tell of modules that could not be loaded;
+    `on_request` are the names of those that nobody has asked for.
     """
 
     source: Source
@@ -36,6 +37,7 @@ class Catalogue(NamedTuple):
     places: Sources
     secrets: frozenset[str]
     results: Sequence[Result] = ()
+    on_request: tuple[str, ...] = ()
 
 
 def load_plan(request: Request, plugins: bool = True) -> Plan:
@@ -115,9 +117,19 @@ def _catalogue(request: Request, source: Source, plugins: bool) -> Catalogue:
         refuse_lost_patterns(setting, ready, FAMILIES)
         refuse_lost_needs(ready, FAMILIES)
     refuse_one_label(ready)
-    chosen = _choose(ready, request, source, setting, results)
+    wanted = [check for check in ready if is_wanted(check, request.patterns, setting.ALSO)]
+    chosen = _choose(wanted, request, source, setting, results)
     secrets = _secrets(source, setting, chosen, request)
-    return Catalogue(source=source, setting=setting, chosen=chosen, places=places, secrets=secrets, results=results)
+    return Catalogue(
+        source=source, setting=setting, chosen=chosen, places=places, secrets=secrets, results=results,
+        on_request=tuple(check.name for check in ready if check not in wanted),
+    )  # fmt: skip
+
+
+def is_wanted(check: Check, patterns: Sequence[str], also: Sequence[str]) -> bool:
+    """Tell whether a check may run: one on request only where a pattern says its subsystem, or ALSO has it."""
+    said = [*also, *(pattern for pattern in patterns if not is_glob(pattern))]
+    return not check.on_request or any(matches(check.name, pattern) for pattern in said)
 
 
 def _choose(

@@ -27,6 +27,9 @@ class HealthSetting:
         default="warning", metadata={"help": "what the exit code fails on: warning, critical or never"}
     )
     SKIP: tuple[str, ...] = field(default=(), metadata={"help": "patterns of checks never to run"})
+    ALSO: tuple[str, ...] = field(
+        default=(), metadata={"help": "patterns of checks on request that are to run with all others"}
+    )
     THRESHOLDS: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict,
         metadata={"help": 'thresholds: "check/metric" -> {"warning": range, "critical": range, "full_in": range}'},
@@ -323,6 +326,7 @@ _VALIDATORS: dict[str, Callable[[object], Iterator[Problem]]] = {
     "TIMEOUTS": _mapping_of(_positive, "a dict of patterns and seconds"),
     "FAIL_ON": _one_of(*FailOn),
     "SKIP": _texts,
+    "ALSO": _texts,
     "THRESHOLDS": _mapping_of(_thresholds, "a dict of metrics and thresholds"),
     "OPTIONS": _mapping_of(_options, "a dict of patterns and options"),
     "MOUNTS": _texts,

@@ -15,7 +15,7 @@ def refuse_lost_patterns(setting: HealthSetting, checks: Sequence[Check], famili
 
     An instance that this host happens not to have is no error where its family is known.
     """
-    keyed = {"TIMEOUTS": setting.TIMEOUTS, "OPTIONS": setting.OPTIONS, "SKIP": setting.SKIP}
+    keyed = {"TIMEOUTS": setting.TIMEOUTS, "OPTIONS": setting.OPTIONS, "SKIP": setting.SKIP, "ALSO": setting.ALSO}
     if problems := list(_lost(keyed, checks, families)):
         raise ConfigError.of(problems, hint="'health list' shows every check.")
 

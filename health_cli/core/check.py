@@ -45,6 +45,7 @@ class Check:
     needs: tuple[str, ...] = ()
 
     requires: ClassVar[tuple[Requirement, ...]] = ()
+    on_request: ClassVar[bool] = False  # it costs much or changes something: only who names it, or the setting, has it
 
     def gather(self) -> Any:
         """Do the reading and writing; return a measurement. May be async. Raise Failure if unwell."""

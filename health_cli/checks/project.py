@@ -1,0 +1,20 @@
+"""Project: loads the project's apps for the checks that need them."""
+
+import django
+from django.apps import apps
+
+from health_cli.core.errors import Failure
+from health_cli.core.guard import Crash, attempt
+from health_cli.core.kind import Kind
+
+
+def load_project() -> None:
+    """Load the project's apps and models, once; Failure where they can't be: nothing of the project would run."""
+    crash = attempt(django.setup) if not apps.ready else None
+    if isinstance(crash, Crash):
+        raise Failure(
+            Kind.MISCONFIGURED,
+            f"The project can't be loaded: {crash.name}: {crash.text} (in {crash.place})",
+            summary="the project can't be loaded",
+            hint="Load it by hand to see more: manage.py check",
+        )
