@@ -33,15 +33,23 @@ from health_cli.checks.deploy.settings import Settings
 from health_cli.checks.deploy.static import Static
 from health_cli.checks.deploy.system_checks import SystemChecks
 from health_cli.checks.deploy.version import Version
+from health_cli.checks.file import File
 from health_cli.checks.host.cpu import Cpu
 from health_cli.checks.host.disk import Disk
 from health_cli.checks.host.load import Load
 from health_cli.checks.host.memory import Memory
+from health_cli.checks.host.process import Process
 from health_cli.checks.host.processes import Processes
 from health_cli.checks.host.swap import Swap
 from health_cli.checks.logs.counted import CountedLog
 from health_cli.checks.logs.journal import JournalLog
 from health_cli.checks.logs.log import Log
+from health_cli.checks.network.dns import Dns
+from health_cli.checks.network.http import Http
+from health_cli.checks.network.tcp import Tcp
+from health_cli.checks.network.tls import Tls
+from health_cli.checks.plugin import Plugin
+from health_cli.checks.sql import Sql
 from health_cli.config.options import options_of
 from health_cli.core.check import Check
 from health_cli.core.metric import Metric
@@ -84,6 +92,14 @@ PAGES: Mapping[str, Check] = {
     "deploy-static": Static(),
     "deploy-migrations": Migrations(),
     "deploy-checks": SystemChecks(),
+    "network-http": Http(name="network.http:shop"),
+    "network-tcp": Tcp(name="network.tcp:mail"),
+    "network-dns": Dns(name="network.dns:shop"),
+    "network-tls": Tls(name="network.tls:shop"),
+    "file": File(name="file:backup"),
+    "host-process": Process(name="host.process:web"),
+    "sql": Sql(name="shop.unpaid"),
+    "plugin": Plugin(name="other.disk"),
 }
 
 

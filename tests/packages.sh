@@ -12,6 +12,8 @@ needed=(
     icinga2:icinga2-bin /usr/share/perl5/Monitoring/Plugin.pm:libmonitoring-plugin-perl
     chromium:chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
     /lib/systemd/systemd-journal-remote:systemd-journal-remote journalctl:systemd
+    /usr/lib/nagios/plugins/check_mysql:monitoring-plugins-standard
+    /usr/lib/nagios/plugins/check_disk:monitoring-plugins-basic openssl:openssl git:git
     nagios4:nagios4-core hyperfine:hyperfine ab:apache2-utils pgrep:procps
     '/usr/lib/*/faketime/libfaketime.so.1:libfaketime'
 )

@@ -48,6 +48,12 @@ FAMILIES = (
     "deploy.static",
     "deploy.migrations",
     "deploy.checks",
+    "network.http",
+    "network.tcp",
+    "network.dns",
+    "network.tls",
+    "file",
+    "host.process",
 )
 # The first words of names that are ours: a project's own checks choose others, so that a run of
 # `host` never needs to load the project to know all its checks.

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 from health_cli.config.builtin import FAMILIES, SUBSYSTEMS, builtin_checks, is_glob
+from health_cli.config.declared import declared
 from health_cli.config.notify import channel_secrets
 from health_cli.config.options import with_options
 from health_cli.config.plugins import close_connections, plugin_checks
@@ -103,14 +104,15 @@ def _catalogue(request: Request, source: Source, plugins: bool) -> Catalogue:
             hint="With health_cli in INSTALLED_APPS, 'manage.py check' finds them too.",
         )
     setting = replace(setting, TIMEOUT=request.timeout or setting.TIMEOUT)
-    checks = builtin_checks(source, setting, request.patterns)
+    of_setting, theirs = declared(source, setting, request.patterns)
+    checks = builtin_checks(source, setting, request.patterns) + of_setting
     results: list[Result] = []
     own_known = False
-    if plugins and _wants_plugins(request.patterns):
+    if plugins and _wants_plugins(request.patterns, setting):
         own, results = plugin_checks(source, setting)
         checks, own_known = checks + own, not results
     refuse_twice(checks)
-    given = overrides(request, setting.THRESHOLDS)
+    given = [*theirs, *overrides(request, setting.THRESHOLDS)]
     ready, places = apply(with_options(checks, setting), given)
     refuse_lost([o for o in given if _can_judge(o, request, own_known)], ready, FAMILIES)
     if own_known and not request.patterns:
@@ -147,9 +149,10 @@ def _choose(
         raise ConfigError.of([error.message, *reasons], hint=hint) from error
 
 
-def _wants_plugins(patterns: Sequence[str]) -> bool:
-    """Tell whether a pattern can mean a check of the project's own."""
-    return not patterns or any(is_glob(p) or subsystem_of(p) not in SUBSYSTEMS for p in patterns)
+def _wants_plugins(patterns: Sequence[str], setting: HealthSetting) -> bool:
+    """Tell whether a pattern can mean a check of the project's own: its apps are loaded for these."""
+    others = [pattern for pattern in patterns if pattern not in setting.CHECKS]
+    return not patterns or any(is_glob(p) or subsystem_of(p) not in SUBSYSTEMS for p in others)
 
 
 def _can_judge(override: Override, request: Request, own_known: bool) -> bool:
@@ -174,5 +177,6 @@ def _secrets(source: Source, setting: HealthSetting, checks: Sequence[Check], re
     hidden = [getattr(check, f.name) for check in checks for f in fields(check) if not f.repr]
     texts = frozenset(value for value in hidden if isinstance(value, str))
     nested = frozenset(collect_secrets([value for value in hidden if not isinstance(value, str)]))
+    told = frozenset(secret for check in checks for secret in getattr(check, "secrets", ()))
     channels = frozenset(secret for channel in setting.NOTIFY for secret in channel_secrets(channel))
-    return source.secrets | environment_secrets(request.environ) | named | texts | nested | channels
+    return source.secrets | environment_secrets(request.environ) | named | texts | nested | told | channels

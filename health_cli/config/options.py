@@ -9,7 +9,7 @@ from health_cli.core.check import DEFAULT_TIMEOUT, Check
 from health_cli.core.errors import ConfigError
 from health_cli.core.names import matches, nearest
 
-_WORDS = {tuple: "list", str: "text", bool: "True or False", float: "number", int: "number"}
+_WORDS = {tuple: "list", dict: "dict", str: "text", bool: "True or False", float: "number", int: "number"}
 _OURS = {"name", "metrics", "timeout", "needs", "function"}
 
 
@@ -49,16 +49,19 @@ def _accepted(
         if key not in known:
             allowed = ", ".join(sorted(known)) or "none"
             problems.append(f"{where}: there is no such option{nearest(key, known)} (options: {allowed}).")
-        elif not _fits(value, known[key]):
-            kind = type(known[key])
-            what = _WORDS.get(kind, kind.__name__)
-            problems.append(f"{where} is {value!r}: it must be a {what}, as the default {known[key]!r}.")
+        elif not fits(value, known[key]):
+            problems.append(f"{where} is {value!r}: it must be a {word_of(known[key])}, as the default {known[key]!r}.")
         else:
             accepted[key] = tuple(value) if isinstance(known[key], tuple) else value
     return accepted
 
 
-def _fits(value: object, default: object) -> bool:
+def word_of(default: object) -> str:
+    """Return what a value of the kind of a default is called."""
+    return _WORDS.get(type(default), type(default).__name__)
+
+
+def fits(value: object, default: object) -> bool:
     """Tell whether a value is of the kind of the default; no default says nothing."""
     if default is None:
         return True

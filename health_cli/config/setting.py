@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from health_cli.config import api, full_in
+from health_cli.config import api, full_in, kinds
 from health_cli.core.names import nearest
 from health_cli.core.report import FailOn
 from health_cli.core.threshold import Threshold
@@ -38,6 +38,9 @@ class HealthSetting:
         default_factory=dict, metadata={"help": "options of checks: pattern -> {option: value}"}
     )
     MOUNTS: tuple[str, ...] = field(default=(), metadata={"help": "the mount points to watch, instead of those found"})
+    CHECKS: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict, metadata={"help": "checks without code: name -> what is looked at, and options"}
+    )
     CELERY_APP: str = field(
         default="", metadata={"help": "the Celery app, as `celery -A` takes it, where it is not found by itself"}
     )
@@ -272,6 +275,11 @@ def _options(value: object) -> Iterator[Problem]:
         yield _wrong(value, "a dict of options")
 
 
+def _check(value: object) -> Iterator[Problem]:
+    for found in kinds.problems_of(value, _thresholds):
+        yield Problem("E003", found, "See the page on checks without code.") if isinstance(found, str) else found
+
+
 def _api(value: object) -> Iterator[Problem]:
     yield from (Problem("E003", text, "See the page on the API.") for text in api.problems_of(value))
 
@@ -330,6 +338,7 @@ _VALIDATORS: dict[str, Callable[[object], Iterator[Problem]]] = {
     "THRESHOLDS": _mapping_of(_thresholds, "a dict of metrics and thresholds"),
     "OPTIONS": _mapping_of(_options, "a dict of patterns and options"),
     "MOUNTS": _texts,
+    "CHECKS": _mapping_of(_check, "a dict of names and checks"),
     "CELERY_APP": _text,
     "CELERY_QUEUES": _texts,
     "RABBITMQ_MANAGEMENT": _url,

@@ -144,6 +144,18 @@ def test_the_examples_of_the_setting_are_valid(block: str) -> None:
     assert validate(namespace["HEALTH_CLI"])[1] == []
 
 
+def test_the_page_on_checks_without_code_is_valid_and_whole() -> None:
+    from health_cli.config.kinds import KINDS
+
+    namespace: dict[str, Any] = {}
+    (block,) = blocks("docs/without-code.md", "python")
+    exec(block, namespace)
+    assert validate(namespace["HEALTH_CLI"])[1] == []
+    words = re.findall(r"^\| \[`([A-Z_]+)`\]", text("docs/without-code.md"), re.MULTILINE)
+    assert words == list(KINDS)
+    assert all(any(word in about for about in namespace["HEALTH_CLI"]["CHECKS"].values()) for word in words)
+
+
 @pytest.mark.parametrize("key", sorted({item.name for item in fields(HealthSetting)} - {"THRESHOLDS"}))
 def test_every_key_has_a_valid_example(key: str) -> None:
     example = re.match(rf"\s*`(\"{key}\": .*?)`\. ", section("docs/settings.md", f"### {key}"))

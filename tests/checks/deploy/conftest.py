@@ -1,73 +1,16 @@
-"""Fixtures: a project of its own in a folder, with whatever settings and files a test gives it."""
+"""Fixtures: a project, and one with an app that has migrations."""
 
-import subprocess
-import sys
-import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.conftest import Run, _bare, health
-
-KEY = "".join(chr(33 + n % 90) for n in range(60))
-FIT = {
-    "SECRET_KEY": KEY, "ALLOWED_HOSTS": ["shop.example.org"], "DEBUG": False, "USE_TZ": True,
-    "INSTALLED_APPS": ["health_cli"], "ROOT_URLCONF": "site_urls", "MIDDLEWARE": [], "HEALTH_CLI": {},
-    "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
-    "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "site.sqlite3"}},
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Project:
-    """A project in a folder: the module `site_settings`, and `site_urls`."""
-
-    folder: Path
-
-    def set(self, **settings: Any) -> "Project":
-        """Write the settings: those that are fit for production, changed by these."""
-        lines = [f"{name} = {value!r}\n" for name, value in {**FIT, **settings}.items()]
-        (self.folder / "site_settings.py").write_text("".join(lines))
-        self.write("site_urls.py", "urlpatterns = []")
-        return self
-
-    def write(self, name: str, text: str) -> "Project":
-        """Write a file, and the folders that it is in."""
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text))
-        return self
-
-    def manage(self, *words: str) -> None:
-        """Call Django's command."""
-        done = subprocess.run(
-            [sys.executable, "-m", "django", *words],
-            env={**_bare(None), "DJANGO_SETTINGS_MODULE": "site_settings", "PYTHONPATH": str(self.folder)},
-            cwd=self.folder, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-
-    def health(self, *words: str, env: Mapping[str, str] | None = None) -> Run:
-        """Call `health`."""
-        where = ("--settings", "site_settings", "--chdir", str(self.folder))
-        return health(*words, *where, env={"HEALTH_STATE_DIR": str(self.folder / "state"), **(env or {})})
-
-    def look(self, name: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Return what a check says, its metrics by their names."""
-        run = self.health("run", name, "-f", "json", env=env)
-        return {**run.checks[name], "metrics": run.metrics(name), "code": run.code}
+from tests.checks.made import Project, migration
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A project that is fit for production."""
     return Project(tmp_path).set()
-
-
-App = Callable[..., Project]
 
 
 @pytest.fixture
@@ -78,16 +21,3 @@ def stock(project: Project) -> Project:
     project.write("stock/models.py", "")
     migration(project, "0001_initial", [])
     return migration(project, "0002_more", ["0001_initial"])
-
-
-def migration(project: Project, name: str, after: list[str]) -> Project:
-    """Write a migration of the app, which changes nothing."""
-    return project.write(
-        f"stock/migrations/{name}.py",
-        f"""
-        from django.db import migrations
-        class Migration(migrations.Migration):
-            dependencies = [("stock", name) for name in {after!r}]
-            operations = []
-        """,
-    )

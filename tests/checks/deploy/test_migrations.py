@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.checks.deploy.conftest import FIT, Project, migration
+from tests.checks.made import FIT, Project, migration
 from tests.servers import MariaDB, PostgreSQL
 
 

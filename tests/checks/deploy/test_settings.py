@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.checks.deploy.conftest import KEY, Project
+from tests.checks.made import KEY, Project
 
 LOCMEM = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 

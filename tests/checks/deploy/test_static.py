@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.checks.deploy.conftest import Project
+from tests.checks.made import Project
 
 MANIFEST = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
 PLAIN = "django.contrib.staticfiles.storage.StaticFilesStorage"

@@ -1,6 +1,6 @@
 """deploy.checks: Django's system checks, each by its id."""
 
-from tests.checks.deploy.conftest import Project
+from tests.checks.made import Project
 
 CHECKS = """
 from django.core.checks import Error, Warning, Info, register

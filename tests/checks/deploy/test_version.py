@@ -6,7 +6,7 @@ from typing import Any
 import django
 import pytest
 
-from tests.checks.deploy.conftest import Project
+from tests.checks.made import Project
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,87 @@
+"""Asks a database a query that may not write, through Django's backend. Loaded only when that is asked."""
+
+import math
+import time
+from decimal import Decimal
+from typing import Any
+
+from django.db import Error, OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from health_cli.checks.answering import NoAnswer, words
+from health_cli.checks.bounded import NoFile, bounded
+from health_cli.core.errors import ConfigError, Failure
+from health_cli.core.kind import Kind
+from health_cli.core.measurement import Measurement
+from health_cli.core.metric import as_number
+from health_cli.core.status import Status
+
+# MySQL commits before a statement like CREATE, so that the whole session may only read.
+READ_ONLY = {
+    "mysql": "SET SESSION TRANSACTION READ ONLY", "postgresql": "SET default_transaction_read_only = on",
+    "sqlite": "PRAGMA query_only = ON",
+}  # fmt: skip
+PART = 0.8  # of the time after which the server ends it: before we do
+OVER = (1317, 1969, 3024)  # MySQL's and MariaDB's errors for a statement that was ended
+
+
+def gather(alias: str, query: str, limit: float) -> Measurement:
+    """Return the number that a query gives within so many seconds; Failure where it can't be asked."""
+    try:
+        with bounded(alias, limit) as connection:
+            return _asked(connection, query, limit)
+    except ConfigError as error:
+        raise Failure(
+            Kind.MISCONFIGURED, error.message, hint=error.hint, summary="can't be asked", status=Status.UNKNOWN
+        ) from error
+    except Error as error:
+        raise _failure(alias, error, limit) from error
+
+
+def _asked(connection: BaseDatabaseWrapper, query: str, limit: float) -> Measurement:
+    with connection.cursor() as cursor:
+        _limit(connection, cursor, limit * PART)
+        cursor.execute(READ_ONLY.get(connection.vendor, "SET TRANSACTION READ ONLY"))
+        if connection.vendor in READ_ONLY:
+            cursor.execute("BEGIN")  # what is not committed is rolled back by the end of the connection
+        began = time.monotonic()
+        cursor.execute(query)  # without parameters, so that a % in it stays one
+        rows = cursor.fetchmany(2) if cursor.description else []
+        return _measured(rows, time.monotonic() - began)
+
+
+def _limit(connection: BaseDatabaseWrapper, cursor: Any, limit: float) -> None:
+    """Have the server end what takes too long; PostgreSQL and SQLite are told with the connection."""
+    if connection.vendor == "mysql" and getattr(connection, "mysql_is_mariadb", False):
+        cursor.execute(f"SET SESSION max_statement_time = {limit:.3f}")
+    elif connection.vendor == "mysql":
+        cursor.execute(f"SET SESSION MAX_EXECUTION_TIME = {math.ceil(limit * 1000)}")
+
+
+def _measured(rows: Any, took: float) -> Measurement:
+    values: dict[str, float] = {"query_time": took}
+    if len(rows) != 1 or len(rows[0]) != 1:
+        found = f"gives {len(rows[0])} columns" if rows and len(rows[0]) != 1 else "gives several rows"
+        return Measurement(values=values, missing={"value": found if rows else "gives no row"})
+    value = rows[0][0]
+    if value is None:
+        return Measurement(values=values, missing={"value": "gives NULL"})
+    try:
+        number = as_number(float(value) if isinstance(value, Decimal) else value)
+    except TypeError as error:
+        return Measurement(values=values, missing={"value": f"gives no number: {error}"})
+    return Measurement(values={**values, "value": number})
+
+
+def _failure(alias: str, error: Error, limit: float) -> Failure:
+    text, see = words(error), f"See more: health run database:{alias}"
+    if isinstance(error, NoAnswer) or error.args[:1] in {(code,) for code in OVER} or "statement timeout" in text:
+        return Failure(
+            Kind.TIMEOUT, f"The query did not end within {limit:g} s: {text}", summary=f"no answer in {limit:g} s",
+            hint="Look at it with EXPLAIN: it may lack an index.",
+        )  # fmt: skip
+    down = isinstance(error, OperationalError) and not isinstance(error, NoFile)
+    return Failure(
+        Kind.MISCONFIGURED, f"The query can't be asked in the database '{alias}': {text}", summary="query refused",
+        hint=see if down else "Try it by hand: manage.py dbshell. It may only read.", status=Status.UNKNOWN,
+    )  # fmt: skip

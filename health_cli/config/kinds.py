@@ -1,0 +1,48 @@
+"""Kinds: what a check of the setting CHECKS can be made of. A table, so that a kind's module is loaded only for one."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class CheckKind(NamedTuple):
+    """A kind of check: where its class is, the field that the kind's word gives, and the names that are its own.
+
+    Without a `family` it takes any name whose first word is none of ours.
+    """
+
+    path: str
+    field: str
+    family: str = ""
+
+
+KINDS = {
+    "HTTP": CheckKind("health_cli.checks.network.http:Http", "url", "network.http"),
+    "TCP": CheckKind("health_cli.checks.network.tcp:Tcp", "address", "network.tcp"),
+    "DNS": CheckKind("health_cli.checks.network.dns:Dns", "host", "network.dns"),
+    "TLS": CheckKind("health_cli.checks.network.tls:Tls", "address", "network.tls"),
+    "FILE": CheckKind("health_cli.checks.file:File", "path", "file"),
+    "PROCESS": CheckKind("health_cli.checks.host.process:Process", "pattern", "host.process"),
+    "SQL": CheckKind("health_cli.checks.sql:Sql", "query"),
+    "PLUGIN": CheckKind("health_cli.checks.plugin:Plugin", "command"),
+}
+RANGES = ("warning", "critical")
+SHAPE = "a dict with one of " + ", ".join(KINDS) + ', as {"TCP": "mail.example.org:25"}'
+
+
+def kind_of(given: Mapping[str, Any]) -> str:
+    """Return the word of the kind that a check of the setting has."""
+    return next(word for word in KINDS if word in given)
+
+
+def problems_of(given: object, thresholds: Callable[[object], Iterator[T]]) -> Iterator[str | T]:
+    """Yield what is wrong with the shape of one check, as a text, and what `thresholds` says of its ranges."""
+    words = [word for word in KINDS if isinstance(given, Mapping) and word in given]
+    if not isinstance(given, Mapping) or len(words) != 1:
+        yield f" must be {SHAPE}."
+        return
+    for which in RANGES:
+        ranges = given.get(which, {})
+        for text in ranges.values() if isinstance(ranges, Mapping) else [ranges]:
+            yield from thresholds({which: text})

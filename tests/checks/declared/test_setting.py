@@ -1,0 +1,72 @@
+"""The setting CHECKS: what is wrong with it is told, all at once, with what is allowed."""
+
+from typing import Any
+
+import pytest
+
+from tests.checks.made import Project, with_check
+
+
+@pytest.mark.parametrize(
+    ("name", "about", "said"),
+    [
+        ("shop.x", {}, "must be a dict with one of HTTP, TCP, DNS, TLS, FILE, PROCESS, SQL, PLUGIN"),
+        ("shop.x", {"SQL": "SELECT 1", "TCP": "a:1"}, "must be a dict with one of"),
+        ("shop.x", {"SQL": 7}, "['query'] is of another type than it must be: a text."),
+        ("shop.x", {"SQL": "SELECT 1", "databse": "x"}, "has an unknown option 'databse'; nearest: database"),
+        ("shop.x", {"SQL": "SELECT 1", "database": "x"}, "['database'] is 'x', and DATABASES has default."),
+        ("shop.x", {"SQL": "SELECT 1", "warning": "x:"}, "['warning']: 'x:'"),
+        ("shop.x", {"SQL": "SELECT 1", "critical": {"valeu": "5"}}, "valeu"),
+        ("shop.x", {"SQL": "SELECT 1", "unit": "a|b"}, "can't be a unit"),
+        ("shop.x", {"TCP": "mail.example.org:25", "unit": "s"}, "['unit'] is for a check that gives a number"),
+        ("Shop", {"SQL": "SELECT 1"}, "can't be the name of a check"),
+        ("host.x", {"SQL": "SELECT 1"}, "can't be the name of this check: take one whose first word is not"),
+        ("network.tcp:x", {"HTTP": "http://a/"}, "take 'network.http:NAME', or one whose first word"),
+        ("shop.x", {"HTTP": "ftp://a/"}, "'ftp://a/' is no URL of the form http://host/path"),
+        ("shop.x", {"HTTP": "http://a/", "status": "2y"}, "'2y' is no status: write 200, 2xx or 200-399"),
+        ("shop.x", {"HTTP": "http://a/", "json": "a..b"}, "'a..b' is no path"),
+        ("shop.x", {"HTTP": "http://a/", "headers": {"X": "env:LOST"}}, "the variable LOST is not set"),
+        ("shop.x", {"HTTP": "http://a/", "headers": {"X": 1}}, "['headers'] is of another type"),
+        ("shop.x", {"TCP": "nowhere"}, "'nowhere' is no host and port"),
+        ("shop.x", {"TLS": "a:99999"}, "'a:99999' is no host and port"),
+        ("shop.x", {"PROCESS": "("}, "'(' is no regular expression"),
+        ("shop.x", {"PLUGIN": []}, "there is no command"),
+        ("shop.x", {"PLUGIN": ["x"], "warning": "5"}, "takes no thresholds: give them to the plugin itself."),
+        ("shop.x", {"PLUGIN": ["x", "env:LOST"]}, "the variable LOST is not set"),
+    ],
+)
+def test_what_is_wrong_with_a_check_is_told(project: Project, name: str, about: dict[str, Any], said: str) -> None:
+    run = with_check(project, name, **about).health("run", "-f", "json")
+    message = run.checks["health.setup"]["message"]
+    assert run.code == 3 and said in message, message
+    assert message.startswith("HEALTH_CLI['CHECKS']") or "valeu" in message
+
+
+def test_all_faults_are_told_at_once_and_by_manage_py_check_too(project: Project) -> None:
+    project.set(HEALTH_CLI={"CHECKS": {"a.x": {"TCP": "nowhere"}, "b.x": {"PROCESS": "("}}})
+    message = project.health("run", "-f", "json").checks["health.setup"]["message"]
+    assert "['a.x']" in message and "['b.x']" in message
+    with pytest.raises(AssertionError, match=r"\(health_cli\.E005\)"):
+        project.manage("check")
+
+
+def test_a_check_of_the_setting_is_like_any_other(project: Project) -> None:
+    about = {"SQL": "SELECT 120", "unit": "orders", "warning": "100", "critical": {"value": "500"}, "timeout": 3.0}
+    checks = {"shop.unpaid": about, "shop.next": {"SQL": "SELECT 1", "needs": ["shop.unpaid"]}}
+    project.set(HEALTH_CLI={"CHECKS": checks, "THRESHOLDS": {"shop.next/value": {"critical": "5"}}})
+    project.folder.joinpath("site.sqlite3").touch()
+    listed = project.health("list", "shop").out
+    assert "shop.unpaid" in listed and "100 (setting)" in listed and "500 (setting)" in listed and "3 s" in listed
+    assert "5 (setting)" in listed
+    assert "A number out of a database" in project.health("explain", "shop.unpaid").out
+    run = project.health("run", "shop", "-f", "nagios")
+    assert run.code == 1 and "value is 120 orders (warning above 100" in run.out, run.out
+    run = project.health("run", "shop", "-c", "shop.unpaid/value=110", "-f", "json")
+    assert run.code == 2 and run.checks["shop.next"]["blocked_by"] == "shop.unpaid"
+
+
+def test_a_probe_of_one_loads_nothing_of_the_project(project: Project) -> None:
+    project.write("stock/__init__.py", "1 / 0").write("stock/health.py", "")
+    project.set(INSTALLED_APPS=["stock"], HEALTH_CLI={"CHECKS": {"shop.x": {"PROCESS": "."}}})
+    assert project.health("run", "shop.x").code == 0
+    assert project.health("run", "shop").code == 3
