@@ -9,7 +9,7 @@ from typing import Any
 
 from health_cli.checks.logs.records import LEVELS, Record
 from health_cli.core.guard import Crash, attempt
-from health_cli.core.redaction import Redactor
+from health_cli.core.redaction import Redactor, collect_secrets
 from health_cli.core.registry import load_client
 
 CONNECT, ANSWER = 0.5, 0.5  # seconds that Redis may take, in the thread that writes
@@ -29,7 +29,7 @@ class CountingHandler(logging.Handler):
         self.setLevel(max(self.level, logging.WARNING))
         self._cache, self._log = cache, log
         self._noting: Any = None
-        self._redactor = Redactor()
+        self._redactor: Redactor | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count a record."""
@@ -48,7 +48,13 @@ class CountingHandler(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             text = f"{text}\n{type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
         level = LEVELS.get(record.levelname.lower(), "error" if record.levelno >= logging.ERROR else "warning")
-        self._noting.add(Record(record.created, level, record.name, self._redactor.text(text)))
+        self._noting.add(Record(record.created, level, record.name, text))
+
+    def _mask(self, text: str) -> str:
+        """Return a text without the settings' secrets; which these are is found out by the thread that writes."""
+        if self._redactor is None:
+            self._redactor = _redactor()
+        return self._redactor.text(text)
 
     def _prepared(self) -> Any:
         """Return what counts, None where there is nothing to count in."""
@@ -62,4 +68,12 @@ class CountingHandler(logging.Handler):
             return None
         link = load_client("health_cli.checks.api.link", REDIS)
         noting = load_client("health_cli.checks.logs.noting", REDIS)
-        return noting.Noting(lambda: link.connected(cache, CONNECT, ANSWER), str(settings.SECRET_KEY), self._log)
+        return noting.Noting(
+            lambda: link.connected(cache, CONNECT, ANSWER), str(settings.SECRET_KEY), self._log, self._mask
+        )
+
+
+def _redactor() -> Redactor:
+    from django.conf import settings
+
+    return Redactor(collect_secrets({name: getattr(settings, name, None) for name in dir(settings) if name.isupper()}))

@@ -19,11 +19,15 @@ HANDLER = "health_cli.log_handler.CountingHandler"
 # What stands where a formatter's field is; all others are skipped over.
 _FIELDS = {
     "asctime": r"(?P<time>\S+(?:\ \S+){blanks})",
-    "levelname": "(?P<level>[A-Za-z]+)",
+    "levelname": "(?P<level>[A-Z][A-Z_]+)",
     "name": r"(?P<logger>\S+?)",
     "message": "(?P<message>.*)",
 }
 ASCTIME = "2026-11-25 14:00:00,123"  # as Python writes it, where no datefmt says otherwise
+# Fields that have no blank in them; of all others so many characters are looked through.
+_WORDS = frozenset({"created", "filename", "funcName", "levelno", "lineno", "module", "msecs", "process", "processName",
+                    "relativeCreated", "taskName", "thread"})  # fmt: skip
+_WORD, _OTHER = r"\S*?", "[^\n]{0,100}?"
 _PERCENT = re.compile(r"%\((\w+)\)[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]")
 _DOLLAR = re.compile(r"\$\{?(\w+)\}?")
 
@@ -106,9 +110,9 @@ def pattern_of(form: Any, style: Any = "%", datefmt: Any = None) -> str:
     for text, is_field in parts:
         known = _FIELDS.get(text) if is_field and text not in seen else None
         seen.add(text if is_field else "")
-        pattern += (known or ".*?") if is_field else re.escape(text)
+        pattern += (known or (_WORD if text in _WORDS else _OTHER)) if is_field else re.escape(text)
     pattern = pattern.replace("{blanks}", f"{{{str(datefmt or ASCTIME).count(' ')}}}")
-    return pattern.replace(r"\ ", r"\ +") if "(?P<message>" in pattern else f"{pattern}$"
+    return pattern.replace(r"\ ", r"\ ++") if "(?P<message>" in pattern else f"{pattern}$"
 
 
 def _parts(form: str, style: str) -> Iterator[tuple[str, bool]]:

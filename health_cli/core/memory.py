@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from health_cli.core.check import Check
+from health_cli.core.redaction import Redactor
 
 
 class Memory:
@@ -16,6 +17,10 @@ class Memory:
     def load(self) -> Mapping[str, Any]:
         """Return what was kept, nothing where there is none."""
         return {}
+
+    def mask(self, text: str) -> str:
+        """Return a text without what is secret, as it may be kept."""
+        return Redactor().text(text)
 
     def save(self, data: Mapping[str, Any]) -> str:
         """Keep this instead; return why that can't be done, nothing where it was."""

@@ -25,7 +25,7 @@ from health_cli.checks.api.routes import routes
 from health_cli.checks.api.sketch import Sketch
 from health_cli.checks.api.statistics import LIMITED, Statistics, Window
 from health_cli.checks.logs import files
-from health_cli.checks.logs.tail import NoFile, Piece, Position, first_look, new_lines
+from health_cli.checks.logs.tail import NoFile, Piece, Position, first_look, follow, has_rotated, new_lines
 from health_cli.core.errors import Failure
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
@@ -114,25 +114,27 @@ class AccessLog:
 
     def read(self, now: float, limit: float, memory: Memory) -> Statistics:
         """Read what is new; Failure where there is no log, or none that is understood."""
-        paths = self._found()
+        paths, others = self._found()
         kept = attempt(lambda: Sums.from_json(memory.load()["access_log"]))
         sums = Sums(now) if isinstance(kept, Crash) else kept
         until = time.monotonic() + limit
         route_of, notes = routes(limit * A_PART)
-        for path in paths:
+        for path in (*follow(paths, sums.files), *paths):
             if time.monotonic() > until:
                 notes.append(f"{path} was left for the next run: there was no time")
                 continue
             self._look(path, sums, now, notes, route_of)
-        sums.files = {path: position for path, position in sums.files.items() if path in paths}
+        if others:
+            notes.append(f"{others} more files, which were written to longer ago, were not read")
+            sums.short_until = now + DAY
         sums.forget(now)
         if why := memory.save({**memory.load(), "access_log": sums.to_json()}):
             notes.append(f"nothing is remembered: {why}")
         return _statistics(sums, now, notes)
 
-    def _found(self) -> list[str]:
+    def _found(self) -> tuple[list[str], int]:
         try:
-            paths = files.found(self.paths)
+            paths, others = files.found(self.paths)
         except PermissionError as error:
             raise files.refused(error.filename) from error
         if not paths:
@@ -140,7 +142,7 @@ class AccessLog:
                 Kind.MISSING, f"There is no access log {', '.join(self.paths)}.", summary="no access log",
                 status=Status.UNKNOWN, hint="Correct 'access_logs' in HEALTH_CLI['API'].",
             )  # fmt: skip
-        return paths
+        return paths, others
 
     def _look(self, path: str, sums: Sums, now: float, notes: list[str], route_of: RouteOf | None) -> None:
         known = sums.files.get(path)
@@ -159,7 +161,9 @@ class AccessLog:
             sums.short_until = now + DAY
             notes.append(piece.note or f"{piece.skipped} bytes of {path} were not read")
         if not known:
-            first = min((access.at for access in found), default=now) if piece.skipped or not found else now - DAY
+            first = min((access.at for access in found), default=now)
+            if found and not piece.skipped and not has_rotated(path):
+                first = now - DAY  # all that there ever was
             sums.since = first if not sums.endpoints else min(sums.since, first)
 
     def _understood(self, piece: Piece, path: str, route_of: RouteOf | None) -> list[Access]:

@@ -13,8 +13,10 @@ from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric
 from health_cli.core.registry import load_client
-from health_cli.core.result import Result
+from health_cli.core.result import Result, fill
 from health_cli.core.status import Status
+
+NOTHING = "the handler has counted nothing within a day: nobody logged a warning, or no process has it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +42,24 @@ class CountedLog(Check):
         """Read the counts; Failure where Redis does not give them."""
         if self.cache is None:
             raise Failure(
-                Kind.MISCONFIGURED, "The logging handler counts in Redis, and CACHES has none.", status=Status.UNKNOWN,
+                Kind.MISCONFIGURED, "The logging handler counts in Redis, and CACHES has none or not the one it names.",
+                status=Status.UNKNOWN,
                 summary="no Redis to count in", hint="Add a Redis to CACHES, or log to a file instead.",
             )  # fmt: skip
         client = load_client("health_cli.checks.logs.counted_client", self.requires[0])
         now = time.time()
         tally, since = client.read(self.cache, self.secret, named_by(self.name), now - self.window, self.timeout)
+        if since is None:
+            return Measurement(missing={item.name: NOTHING for item in self.metrics})
         return values_of(tally, now, self.window, since, {})
 
     def judge(self, measurement: Measurement) -> Result:
-        """Say how many, in what time."""
+        """Say how many, in what time; that nothing was ever counted is no good news."""
+        if not measurement.values:
+            metrics = fill(self.metrics, measurement)
+            return Result(
+                name=self.name, status=Status.SKIPPED, summary="nothing counted so far", message=NOTHING,
+                hint="Is the handler among those of a logger, as the root's, and were the processes started since?",
+                metrics=metrics,
+            )  # fmt: skip
         return self.result(measurement, summary=spoken(measurement))

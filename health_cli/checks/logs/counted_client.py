@@ -7,7 +7,7 @@ from typing import Any
 
 from health_cli.checks.api.buckets import text_of
 from health_cli.checks.api.link import connected
-from health_cli.checks.logs.shared import LEVEL, MESSAGE, MINUTE, minute_key, since_key, texts_key
+from health_cli.checks.logs.shared import HOUR, LEVEL, MESSAGE, MINUTE, minute_key, since_key, texts_key
 from health_cli.checks.logs.tally import Group, Tally
 from health_cli.checks.redis_server import Server, explained, place_of
 from health_cli.core.guard import Crash, attempt
@@ -22,11 +22,15 @@ def read(cache: Mapping[str, Any], secret: str, handler: str, begin: float, limi
         minutes = range(int(begin // MINUTE), now // MINUTE + 1)
         pipeline = client.pipeline(transaction=False)
         pipeline.get(since_key(secret, handler))
-        pipeline.hgetall(texts_key(secret, handler))
+        hours = range(int(begin // HOUR), now // HOUR + 1)
+        for hour in hours:
+            pipeline.hgetall(texts_key(secret, handler, hour))
         for minute in minutes:
             pipeline.hgetall(minute_key(secret, handler, minute))
-        since, texts, *buckets = pipeline.execute()
-    return _tally(dict(zip(minutes, buckets, strict=True)), texts), None if since is None else float(since)
+        since, *rows = pipeline.execute()
+    texts = {message: text for row in rows[: len(hours)] for message, text in row.items()}
+    buckets = dict(zip(minutes, rows[len(hours) :], strict=True))
+    return _tally(buckets, texts), None if since is None else float(since)
 
 
 def _tally(buckets: Mapping[int, Mapping[bytes, bytes]], texts: Mapping[bytes, bytes]) -> Tally:

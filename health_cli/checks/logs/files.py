@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 
+from health_cli.checks.logs.tail import PACKED, UNKNOWN_PACKING
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
 from health_cli.core.status import Status
@@ -19,20 +20,21 @@ GRANT = "Let the user who runs this read it: usermod -aG adm USER, or setfacl -m
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def found(paths: Sequence[str]) -> list[str]:
-    """Return the files that there are, those that this user may not look at too; PermissionError for a folder.
+def found(paths: Sequence[str]) -> tuple[list[str], int]:
+    """Return the files that there are, those that this user may not look at too, and how many were left out.
 
-    A link counts as what it leads to, so that a deployment changes nothing.
+    A link counts as what it leads to, so that a deployment changes nothing. PermissionError for a folder.
     """
     names = {os.path.realpath(name) for path in paths for name in _matching(path)}
     written = {name: _written(name) for name in names}
-    return sorted((name for name in names if written[name] is not None), key=lambda name: written[name] or 0)[-MOST:]
+    order = sorted((name for name in names if written[name] is not None), key=lambda name: written[name] or 0)
+    return order[-MOST:], len(order[:-MOST])
 
 
 def _matching(path: str) -> list[str]:
     if not glob.has_magic(path):
         return [path]
-    names = glob.glob(path)
+    names = [name for name in glob.glob(path) if not name.endswith((*PACKED, *UNKNOWN_PACKING))]
     if not names and os.path.isdir(folder := os.path.dirname(path) or "."):
         os.scandir(folder).close()  # glob finds nothing in a folder that it may not look into
     return names
@@ -44,7 +46,7 @@ def _written(name: str) -> float | None:
         return os.stat(name).st_mtime
     except PermissionError:
         return 0.0
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # not there, or a link to itself
         return None
 
 

@@ -5,9 +5,9 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from health_cli.checks.logs.log import METRICS, spoken, values_of
 from health_cli.checks.logs.records import BAD, TEXT, Record, read
@@ -51,25 +51,29 @@ class JournalLog(Remembering):
         """Have journalctl tell what is new, and count it beside what is known of the window."""
         now = time.time()
         kept = attempt(lambda: _kept(self.memory.load()))
-        cursor, tally, since = ("", Tally(), now - self.window) if isinstance(kept, Crash) else kept
-        entries = list(_entries(self._ask(cursor, max(since, now - self.window))))
+        known = _Kept("", now - self.window, Tally(), now - self.window) if isinstance(kept, Crash) else kept
+        tally, begin = known.tally, max(known.at, now - self.window)
+        told = list(_entries(self._ask(begin)))
+        entries = _newer(told, known)
         tally.add((record for entry in entries if (record := _record(entry))), now)
         tally.forget(now - self.window)
-        cursor = entries[-1]["__CURSOR"] if entries else cursor
+        cursor, at = (told[0]["__CURSOR"], _at(told[0])) if told else (known.cursor, known.at)
         facts: dict[str, Any] = {"unit": self.unit, "at_least": len(entries) >= ENTRIES}
-        if why := self.memory.save({"cursor": cursor, "since": since, "tally": tally.to_json()}):
+        kept_now = {"cursor": cursor, "at": at, "since": known.since, "tally": tally.to_json(self.memory.mask)}
+        if why := self.memory.save(kept_now):
             facts["notes"] = [f"nothing is remembered: {why}"]
+        since = known.since
         return values_of(tally, now, self.window, since, facts)
 
-    def _ask(self, cursor: str, begin: float) -> str:
-        """Return the entries, one JSON a line; Failure."""
+    def _ask(self, begin: float) -> str:
+        """Return the newest entries since a time, the newest first, one JSON a line; Failure."""
         program = shutil.which("journalctl", path=f"{os.environ.get('PATH', '')}:/usr/bin:/bin")
         if program is None:
             raise _failure(Kind.MISSING, "There is no journalctl here.", "Name the files of the log instead, in LOGS.")
-        words = [program, "--no-pager", "--quiet", "--output=json", f"--output-fields={COLUMNS}", f"--lines={ENTRIES}"]
+        words = [program, "--no-pager", "--quiet", "--output=json", f"--output-fields={COLUMNS}", "--all", "--reverse"]
+        words += [f"--lines={ENTRIES}", f"--since=@{int(begin)}"]
         words += [f"--unit={self.unit}"] if self.unit else []
         words += [f"--directory={self.directory}"] if self.directory else []
-        words.append(f"--after-cursor={cursor}" if cursor else f"--since=@{begin:.0f}")
         try:
             done = subprocess.run(  # noqa: S603  # a program of the system's, with words and no shell
                 words, stdin=subprocess.DEVNULL, capture_output=True, timeout=self.timeout * A_PART, check=False
@@ -82,8 +86,6 @@ class JournalLog(Remembering):
         said = done.stderr.decode(errors="replace").strip()
         if "permission" in said.lower():
             raise _failure(Kind.AUTH, f"The journal can't be read by this user: {said}", _GRANT)
-        if done.returncode and "cursor" in said.lower() and cursor:
-            return self._ask("", begin)  # what it pointed to is gone
         if done.returncode or (said and not done.stdout):
             raise _failure(
                 Kind.MISSING, f"journalctl says: {said or done.returncode}", "Is there a journal, kept on disk?"
@@ -99,12 +101,31 @@ def _failure(kind: Kind, text: str, hint: str) -> Failure:
     return Failure(kind, text, summary="journal not readable", hint=hint, status=Status.UNKNOWN)
 
 
-def _kept(data: Mapping[str, Any]) -> tuple[str, Tally, float]:
-    return str(data["cursor"]), Tally.from_json(data["tally"]), float(data["since"])
+class _Kept(NamedTuple):
+    """What is kept: the newest entry that was read, when it was written, and what was counted since when."""
+
+    cursor: str
+    at: float
+    tally: Tally
+    since: float
+
+
+def _kept(data: Mapping[str, Any]) -> _Kept:
+    return _Kept(str(data["cursor"]), float(data["at"]), Tally.from_json(data["tally"]), float(data["since"]))
+
+
+def _newer(told: Sequence[dict[str, Any]], known: _Kept) -> list[dict[str, Any]]:
+    """Return the entries above the one that was the newest; where that is gone, those that were written later."""
+    place = next((number for number, entry in enumerate(told) if entry["__CURSOR"] == known.cursor), None)
+    return [entry for entry in told if _at(entry) > known.at] if place is None else list(told[:place])
+
+
+def _at(entry: Mapping[str, Any]) -> float:
+    return int(entry["__REALTIME_TIMESTAMP"]) / 1e6
 
 
 def _entries(text: str) -> Iterator[dict[str, Any]]:
-    for line in text.splitlines():
+    for line in text.split("\n"):  # alone: others stand in messages
         entry = attempt(lambda line=line: json.loads(line))  # type: ignore[misc]  # binds the line
         if isinstance(entry, dict):
             yield entry
@@ -116,7 +137,7 @@ def _record(entry: Mapping[str, Any]) -> Record | None:
     if isinstance(message, list):  # bytes that are no UTF-8
         message = bytes(message).decode(errors="replace")
     text = str(message or "")
-    at = int(entry["__REALTIME_TIMESTAMP"]) / 1e6
+    at = _at(entry)
     found = read(f"{text}\n")
     if found.lines and not found.strange:  # the text itself tells a level, good or bad
         level, text = (found.records[0].level, found.records[0].text) if found.records else ("", text)

@@ -2,13 +2,13 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from health_cli.checks.logs import files
 from health_cli.checks.logs.records import Found, read
-from health_cli.checks.logs.tail import MOST, NoFile, Piece, Position, first_look, new_lines
+from health_cli.checks.logs.tail import MOST, NoFile, Piece, Position, first_look, follow, has_rotated, new_lines
 from health_cli.checks.logs.tally import MINUTE, Group, Tally
 from health_cli.checks.logs.zones import zone_of
 from health_cli.core.assembly import iso_utc
@@ -37,25 +37,30 @@ METRICS = (
 class State:
     """What is kept of a log: since when it is known, up to where each file was read, and the tally.
 
-    Until `short_until` the counts are "at least": something was not read.
+    Until `short_until` the counts are "at least": something was not read. `understood` says that a line was, `times`
+    that this run has found a time.
     """
 
     def __init__(self, now: float) -> None:
         """Begin now."""
         self.since, self.short_until = now, 0.0
+        self.understood = self.times = False
         self.files: dict[str, Position] = {}
         self.tally = Tally()
 
-    def to_json(self) -> dict[str, Any]:
-        """The state as it is kept."""
+    def to_json(self, mask: Callable[[str], str]) -> dict[str, Any]:
+        """The state as it is kept, what the messages say masked."""
         places = {path: position.to_json() for path, position in self.files.items()}
-        return {"since": self.since, "short_until": self.short_until, "files": places, "tally": self.tally.to_json()}
+        return {
+            "since": self.since, "short_until": self.short_until, "understood": self.understood, "files": places,
+            "tally": self.tally.to_json(mask),
+        }  # fmt: skip
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "State":
         """Read back what `to_json` wrote; KeyError, TypeError or ValueError where it is not that."""
         state = cls(float(data["since"]))
-        state.short_until = float(data["short_until"])
+        state.short_until, state.understood = float(data["short_until"]), bool(data["understood"])
         state.files = {path: Position.from_json(position) for path, position in data["files"].items()}
         state.tally = Tally.from_json(data["tally"])
         return state
@@ -92,7 +97,7 @@ class Log(Remembering):
         """Read what is new, and count it beside what is known of the window."""
         now = time.time()
         try:
-            paths = files.found(self.paths)
+            paths, others = files.found(self.paths)
         except PermissionError as error:
             raise files.refused(error.filename) from error
         if not paths:
@@ -100,15 +105,28 @@ class Log(Remembering):
         kept = attempt(lambda: State.from_json(self.memory.load()))
         state = State(now) if isinstance(kept, Crash) else kept  # the first run, or what was kept is damaged
         notes: list[str] = []
-        denied = [path for path in paths if not self._looked(path, state, now, notes)]
-        if len(denied) == len(paths):
+        left = follow(paths, state.files)
+        denied = [path for path in (*left, *paths) if not self._looked(path, state, now, notes)]
+        if set(denied) >= set(paths):
             raise files.refused(denied[0])
-        state.files = {path: position for path, position in state.files.items() if path in paths}
+        if others:
+            notes.append(f"{others} more files, which were written to longer ago, were not read")
+            state.short_until = now + self.window
         state.tally.forget(now - self.window)
-        if why := self.memory.save(state.to_json()):
+        if why := self.memory.save(state.to_json(self.memory.mask)):
             notes.append(f"nothing is remembered: {why}")
+            self._refuse_untimed(state, why)
         facts = {"files": paths, "unreadable": denied, "notes": notes, "at_least": state.short_until > now}
         return values_of(state.tally, now, self.window, state.since, facts)
+
+    def _refuse_untimed(self, state: State, why: str) -> None:
+        """Raise Failure where nothing would ever be counted: what tells no time is new only beside what is known."""
+        if not state.times:
+            raise Failure(
+                Kind.MISCONFIGURED, f"The records tell no time, and nothing can be remembered: {why}.",
+                summary="nothing remembered", status=Status.UNKNOWN,
+                hint="Write the time into the log, or give this user a state folder in HEALTH_STATE_DIR.",
+            )  # fmt: skip
 
     def _nothing(self) -> Measurement:
         """Tell of files that are not there: a handler of Django's may have had nothing to write yet."""
@@ -136,7 +154,7 @@ class Log(Remembering):
                 hint="Name a file that is written to, not a folder, pipe or device.",
             ) from error  # fmt: skip
         state.files[path] = piece.position
-        state.tally.add(self._understood(piece, path).records, now)
+        state.tally.add(self._understood(piece, path, state).records, now)
         if piece.skipped or piece.note:
             state.short_until = now + self.window
             notes.append(piece.note or f"{humanize(piece.skipped, 'B')} of {path} were not read")
@@ -146,10 +164,10 @@ class Log(Remembering):
         """Read the end of a file, more of it where that does not fill the window."""
         begin, is_new = now - self.window, bool(state.files)
         piece = first_look(path)
-        found = self._understood(piece, path)
+        found = self._understood(piece, path, state)
         if piece.skipped and found.times and found.times[0] > begin:
             piece = first_look(path, MOST)
-            found = self._understood(piece, path)
+            found = self._understood(piece, path, state)
         state.files[path] = piece.position
         if is_new and not piece.skipped:  # a file that has come since the last run
             state.tally.add(found.records, now)
@@ -157,16 +175,20 @@ class Log(Remembering):
         timed = [record for record in found.records if record.at is not None]
         state.tally.add(timed, now)
         whole = not piece.skipped and (bool(found.times) or not found.lines)
+        if whole and found.times and found.times[0] > begin and has_rotated(path):
+            whole = False  # what there was before is in another file
         if not whole:
             state.since = max(state.since if is_new else begin, found.times[0] if found.times else now)
         elif not is_new:
             state.since = begin
 
-    def _understood(self, piece: Piece, path: str) -> Found:
+    def _understood(self, piece: Piece, path: str, state: State) -> Found:
         pattern = re.compile(self.pattern, re.MULTILINE) if self.pattern else None
         text = files.decoded(piece.data, self.encoding, path)
         found = read(text, pattern, self.floor, zone_of(text, piece.written, pattern, self.floor))
-        if found.lines > FEW and found.strange == found.lines:
+        state.times = state.times or bool(found.times)
+        state.understood = state.understood or found.strange < found.lines
+        if found.lines > FEW and not state.understood:
             raise Failure(
                 Kind.MISCONFIGURED, f"None of the last {found.lines} lines of {path} tells a level.",
                 summary="no level in its lines", status=Status.UNKNOWN,

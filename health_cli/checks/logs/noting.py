@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import redis
@@ -10,17 +10,17 @@ import redis
 from health_cli.checks.flushing import Flushing
 from health_cli.checks.logs.records import Record
 from health_cli.checks.logs.shared import (
+    HOUR,
     KEPT,
     LEVEL,
     MESSAGE,
     MINUTE,
     TEXTS,
-    message_of,
     minute_key,
     since_key,
     texts_key,
 )
-from health_cli.checks.logs.tally import LONGEST, folded
+from health_cli.checks.logs.tally import folded, message_of, shortened
 
 MOST = 200  # messages of one write that are told apart
 
@@ -35,9 +35,11 @@ class Notes(NamedTuple):
 class Noting(Flushing[Notes]):
     """Counts for one handler."""
 
-    def __init__(self, connect: Callable[[], redis.Redis], secret: str, handler: str) -> None:
-        """Count under the keys of this handler."""
-        self._secret, self._handler = secret, handler
+    def __init__(
+        self, connect: Callable[[], redis.Redis], secret: str, handler: str, mask: Callable[[str], str]
+    ) -> None:
+        """Count under the keys of this handler; `mask` leaves out of a message what is secret."""
+        self._secret, self._handler, self._mask = secret, handler, mask
         super().__init__(connect)
 
     def clear(self) -> None:
@@ -70,19 +72,43 @@ class Noting(Flushing[Notes]):
             self._notes.texts.setdefault(message, record)
 
     def write(self, client: redis.Redis, batch: Notes) -> None:
-        """Write them; new messages only while there are not too many."""
-        texts, since = texts_key(self._secret, self._handler), since_key(self._secret, self._handler)
-        has_room = client.hlen(texts) < TEXTS
+        """Write them; what new messages say only while those of the hour are not too many."""
+        since = since_key(self._secret, self._handler)
+        allowed = {
+            message for hour, texts in self._by_hour(batch).items() for message in self._allowed(client, hour, texts)
+        }
         pipeline = client.pipeline(transaction=True)
-        first = min(batch.minutes) * MINUTE
-        pipeline.set(since, first, nx=True, ex=KEPT)
+        pipeline.set(since, min(batch.minutes) * MINUTE, nx=True, ex=KEPT)
         pipeline.expire(since, KEPT)
         for minute, fields in batch.minutes.items():
             key = minute_key(self._secret, self._handler, minute)
             for name, count in fields.items():
-                pipeline.hincrby(key, name, count)
+                what, _, message = name.partition("|")
+                if what == LEVEL or message in allowed:
+                    pipeline.hincrby(key, name, count)
             pipeline.expire(key, KEPT)
-        for message, record in batch.texts.items() if has_room else ():
-            pipeline.hset(texts, message, json.dumps([record.level, record.logger, record.text[:LONGEST], record.at]))
-        pipeline.expire(texts, KEPT)
+        for hour, texts in self._by_hour(batch).items():
+            key = texts_key(self._secret, self._handler, hour)
+            for message, record in texts.items():
+                if message in allowed:
+                    row = [record.level, record.logger, shortened(self._mask(record.text)), record.at]
+                    pipeline.hset(key, message, json.dumps(row))
+            pipeline.expire(key, KEPT)
         pipeline.execute()
+
+    def _by_hour(self, batch: Notes) -> dict[int, dict[str, Record]]:
+        found: dict[int, dict[str, Record]] = defaultdict(dict)
+        for message, record in batch.texts.items():
+            found[int((record.at or 0) // HOUR)][message] = record
+        return found
+
+    def _allowed(self, client: redis.Redis, hour: int, texts: Mapping[str, Record]) -> list[str]:
+        """Return the messages of an hour that may be written: those that are there, and as many new ones as fit."""
+        key = texts_key(self._secret, self._handler, hour)
+        pipeline = client.pipeline(transaction=False)
+        pipeline.hlen(key)
+        pipeline.hmget(key, list(texts))
+        there, known = pipeline.execute()
+        old = [message for message, text in zip(texts, known, strict=True) if text is not None]
+        new = [message for message, text in zip(texts, known, strict=True) if text is None]
+        return [*old, *new[: max(0, TEXTS - there)]]

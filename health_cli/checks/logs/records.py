@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 TEXT = 2_000  # characters of a record that are looked at
 EDGE = 50  # records at both ends of which one should tell its time
-PARSED = 5_000  # lines of JSON of one piece that are parsed, of those that may tell of something bad
+FARTHEST = 4e9  # seconds since the epoch: the year 2096; JavaScript counts milliseconds
 
 # What loggers call their levels -> ours.
 LEVELS = {
@@ -33,21 +33,28 @@ _TIME = (
     r"|\d\d/[A-Z][a-z]{2}/\d{4}[: ]\d\d:\d\d:\d\d(?:\ [+-]\d{4})?"
     r"|[A-Z][a-z]{2}\ [\ \d]\d\ \d\d:\d\d:\d\d"
 )
-# The level leads, or the time does and the level follows soon; small letters count in brackets alone, as nginx has
-# them: a message may have the word `error` in it.
+# The level leads, with the time right behind it if anywhere: one further on is of the message. Or the time does and the
+# level follows soon; small letters count in brackets alone, as nginx has them: a message may have the word `error` in
+# it. Or it is a line of JSON, which a log of text may have in it.
 START = re.compile(
-    rf"^(?:\[?(?P<time>{_TIME})\]?[^\n]{{0,120}}?(?:\b(?P<upper>{_WORDS.upper()})\b|\[(?P<lower>{_WORDS})\])"
-    rf"|(?P<lead>{_WORDS.upper()})\b(?:[\s:\]|,-][^\n]{{0,40}}?(?P<later>{_TIME}))?)[\s:\]|,-]*(?P<message>[^\n]*)",
+    rf"^(?:(?P<json>\{{[^\n]*\}}[ \t\r]*$)"
+    rf"|\[?(?P<time>{_TIME})\]?[^\n]{{0,120}}?(?:\b(?P<upper>{_WORDS.upper()})\b|\[(?P<lower>{_WORDS})\])"
+    rf"|(?P<lead>{_WORDS.upper()})\b(?:[ \t:\]|,-]{{1,3}}\[?(?P<later>{_TIME}))?)[ \t:\]|,-]*(?P<message>[^\n]*)",
     re.MULTILINE,
 )
 TRACE = "Traceback (most recent call last)"
+_GROUP = re.compile(r"^[ |+]*((?:\w+\.)*\w*ExceptionGroup: [^\n]*)", re.MULTILINE)
 _JSON_LEVEL = ("level", "levelname", "severity", "lvl", "log.level", "log_level", "loglevel")
 _JSON_TIME = ("timestamp", "time", "@timestamp", "asctime", "ts", "datetime", "date")
 _JSON_MESSAGE = ("message", "msg", "event", "text")
 _JSON_LOGGER = ("logger", "name", "logger_name", "channel", "module")
 _JSON_TRACE = ("exc_info", "exception", "traceback", "stack", "stack_trace", "error.stack_trace")
-_MAYBE_BAD = re.compile(r"warn|err|crit|fatal|alert|emerg|panic|severe|exception|\b[3-5]0\b", re.IGNORECASE)
-_NUMBERS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical", 60: "critical"}  # Python's, and pino's
+# What a line of JSON calls its level, without parsing it: a quote within a text has a backslash before it.
+_NAMED_LEVEL = re.compile(
+    rf'"(?:{"|".join(re.escape(name) for name in _JSON_LEVEL)})"\s*:\s*(?:"([A-Za-z]+)"|(\d{{2}})\b)'
+)
+_NUMBERS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}  # Python's
+_PINO = {10: "debug", 20: "debug", 30: "info", 40: "warning", 50: "error", 60: "critical"}  # and Bunyan's
 
 
 class Record(NamedTuple):
@@ -74,9 +81,7 @@ def read(text: str, pattern: re.Pattern[str] | None = None, floor: str = "", zon
     `floor` is the level of a record that tells none, where that is known; `zone` that of times which tell none, else
     they are of this process.
     """
-    if pattern is None and text.lstrip()[:1] == "{":
-        return _json(text, zone)
-    starts = list((pattern or START).finditer(text))
+    starts = [start for start in (pattern or START).finditer(text) if pattern or not _is_of_another(start)]
     lines = text.count("\n") + (not text.endswith("\n") and bool(text))
     if not starts:
         return _without_levels(text, lines, floor)
@@ -84,6 +89,9 @@ def read(text: str, pattern: re.Pattern[str] | None = None, floor: str = "", zon
     names = [name for name in _LEVEL_GROUPS if name in starts[0].re.groupindex]
     records = []
     for start, end in zip(starts, ends, strict=True):
+        if not pattern and start["json"]:
+            records += _of_json(start["json"], zone)
+            continue
         level = _BY_WORD.get(next(filter(None, start.group(*names, 0)), ""), floor) if names else floor
         if level in BAD:
             parts = start.groupdict()
@@ -105,7 +113,15 @@ def _edges(starts: Sequence[re.Match[str]], zone: tzinfo | None) -> tuple[float,
     return None if begin is None or end is None else (begin, end)
 
 
+def _is_of_another(start: re.Match[str]) -> bool:
+    """Tell whether a line of JSON tells no level: it is of the record before it."""
+    return bool(start["json"]) and not _NAMED_LEVEL.search(start["json"])
+
+
 def _time_of(parts: Mapping[str, str | None], zone: tzinfo | None) -> float | None:
+    if parts.get("json"):
+        data = _parsed(parts["json"] or "")
+        return seconds_of(_first(data, _JSON_TIME), zone) if data else None
     return _second(parts.get("time") or parts.get("later") or "", zone)
 
 
@@ -123,11 +139,13 @@ def _told(text: str, parts: Mapping[str, str | None]) -> str:
 
 
 def _with_exception(message: str, trace: str) -> str:
-    """Return a message with the last line of the traceback that follows it: that names the exception."""
+    """Return a message with the line of the traceback that names the exception: the first after the last frame."""
     if TRACE not in trace:
         return message[:TEXT]
-    lines = (line for line in reversed(trace.splitlines()) if line.strip() and line[0] not in " \t")
-    return f"{message[:TEXT]}\n{next(lines, '')[:TEXT]}"
+    group = _GROUP.search(trace)
+    lines = trace.rpartition(TRACE)[2].split("\n")[1:]
+    names = (line.rstrip() for line in lines if line.strip() and line[0] not in " \t")
+    return f"{message[:TEXT]}\n{(group[1] if group else next(names, ''))[:TEXT]}".rstrip("\n")
 
 
 def _without_levels(text: str, lines: int, floor: str) -> Found:
@@ -138,32 +156,25 @@ def _without_levels(text: str, lines: int, floor: str) -> Found:
     return Found([Record(None, floor, "", line[:TEXT]) for line in kept], None, lines, 0)
 
 
-def _json(text: str, zone: tzinfo | None) -> Found:
-    records: list[Record] = []
-    times: list[float] = []
-    lines = strange = parsed = 0
-    for line in text.splitlines():
-        lines += 1
-        edge = lines == 1 or not times
-        if not edge and (parsed >= PARSED or not _MAYBE_BAD.search(line)):
-            continue
-        parsed += 1
-        try:
-            data = json.loads(line)
-        except ValueError:
-            strange += 1
-            continue
-        if not isinstance(data, Mapping):
-            strange += 1
-            continue
-        level, at = _level_of(_first(data, _JSON_LEVEL)), seconds_of(_first(data, _JSON_TIME), zone)
-        if at is not None:
-            times.append(at)
-        if not level:
-            strange += 1
-        elif level in BAD:
-            records.append(Record(at, level, str(_first(data, _JSON_LOGGER) or "")[:100], _json_text(data)))
-    return Found(records, (times[0], times[-1]) if times else None, lines, strange)
+def _of_json(line: str, zone: tzinfo | None) -> list[Record]:
+    """Return the record of a line of JSON, none where it is not bad."""
+    named = _NAMED_LEVEL.search(line)
+    may_be_bad = named and (named[2] or LEVELS.get(named[1].lower()) in BAD)
+    data = _parsed(line) if may_be_bad else None
+    level = _level_of(data) if data else ""
+    if not data or level not in BAD:
+        return []
+    at = seconds_of(_first(data, _JSON_TIME), zone)
+    return [Record(at, level, str(_first(data, _JSON_LOGGER) or "")[:100], _json_text(data))]
+
+
+def _parsed(line: str) -> Mapping[str, Any] | None:
+    """Return what a line of JSON says; None where it is none, or nested without end."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, Mapping) else None
 
 
 def _first(data: Mapping[str, Any], names: tuple[str, ...]) -> Any:
@@ -179,9 +190,12 @@ def _inside(data: Mapping[str, Any], name: str) -> Any:
     return inner.get(rest) if isinstance(inner, Mapping) else None
 
 
-def _level_of(value: Any) -> str:
+def _level_of(data: Mapping[str, Any]) -> str:
+    value = _first(data, _JSON_LEVEL)
     if isinstance(value, int) and not isinstance(value, bool):
-        return _NUMBERS.get(value - value % 10, "")
+        at = _first(data, _JSON_TIME)
+        is_pino = isinstance(at, int) and at > FARTHEST  # both count milliseconds
+        return (_PINO if is_pino else _NUMBERS).get(value - value % 10, "critical" if value > 50 else "")
     return LEVELS.get(str(value).lower(), "")
 
 
@@ -192,16 +206,25 @@ def _json_text(data: Mapping[str, Any]) -> str:
 def seconds_of(value: Any, zone: tzinfo | None = None) -> float | None:
     """Return a time as logs write it, since the epoch; one without a zone is of that one, or of this process."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = value / 1_000 if value > 1e11 else float(value)  # JavaScript counts milliseconds
-        return seconds if seconds > 1e8 else None
+        seconds = value / 1_000 if FARTHEST < value < 1_000 * FARTHEST else value
+        return float(seconds) if 1e8 < seconds < FARTHEST else None
     text = str(value or "").strip().replace(",", ".")
     if ":" not in text:  # a day alone is no time
         return None
     for known in (_iso, _of_access_log, _of_syslog):
         found = known(text)
         if found is not None:
-            return (found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()
+            return _since_epoch(found if found.tzinfo else found.replace(tzinfo=zone))
     return None
+
+
+def _since_epoch(at: datetime) -> float | None:
+    """Return a time since the epoch; None for one that no clock of today has."""
+    try:
+        seconds = at.timestamp()
+    except (ValueError, OverflowError, OSError):  # of the year 1, or 9999
+        return None
+    return seconds if 0 < seconds < FARTHEST else None
 
 
 def _iso(text: str) -> datetime | None:
@@ -227,4 +250,4 @@ def _of_syslog(text: str) -> datetime | None:
         found = datetime.strptime(f"{today.year} {text}", "%Y %b %d %H:%M:%S")
     except ValueError:
         return None
-    return found if found <= today + timedelta(days=2) else found.replace(year=today.year - 1)
+    return found if found <= today + timedelta(days=2) else found - timedelta(days=365)

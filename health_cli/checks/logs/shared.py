@@ -1,16 +1,14 @@
 """Shared: how the logging handler leaves its counts in Redis, for those who write and those who read them.
 
 A hash a minute has how many records of each level there were, and how many of each message by its hash; what the
-messages say stands once, in a hash of its own. All expire by themselves.
+messages of an hour say stands in a hash an hour. All expire by themselves.
 """
-
-import hashlib
 
 from health_cli.checks.api.buckets import digest
 
-MINUTE, DAY = 60, 86_400
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
 KEPT = DAY + 3_600  # seconds: the longest window, and more
-TEXTS = 500  # messages that are told apart in all
+TEXTS = 500  # messages of an hour that are told apart
 LEVEL, MESSAGE = "level", "message"
 
 
@@ -19,9 +17,9 @@ def minute_key(secret: str, handler: str, minute: int) -> str:
     return f"{_prefix(secret, handler)}:{minute}"
 
 
-def texts_key(secret: str, handler: str) -> str:
-    """Return the key of what the messages say."""
-    return f"{_prefix(secret, handler)}:texts"
+def texts_key(secret: str, handler: str, hour: int) -> str:
+    """Return the key of what the messages of an hour say."""
+    return f"{_prefix(secret, handler)}:texts:{hour}"
 
 
 def since_key(secret: str, handler: str) -> str:
@@ -31,8 +29,3 @@ def since_key(secret: str, handler: str) -> str:
 
 def _prefix(secret: str, handler: str) -> str:
     return f"health-cli:logs:{digest(secret, b'project', 6).hex()}:{handler}"
-
-
-def message_of(level: str, logger: str, folded: str) -> str:
-    """Return what tells one message from others."""
-    return hashlib.blake2b(f"{level} {logger} {folded}".encode(errors="replace"), digest_size=8).hexdigest()

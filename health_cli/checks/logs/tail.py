@@ -7,10 +7,11 @@ away is looked for beside the file: renamed, copied, or compressed by gzip.
 import gzip
 import hashlib
 import os
+import re
 import stat
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import IO, Any, NamedTuple
 
 MOST = 8 << 20  # bytes of a run: 0.1 s to read and understand
@@ -21,6 +22,9 @@ UNPACKED = 64 << 20  # bytes of a compressed file that are unpacked to find a pl
 SIBLINGS = 200  # files beside it that are looked at, the newest
 PACKED = (".gz",)
 UNKNOWN_PACKING = (".xz", ".bz2", ".zst", ".lz4")
+# What a rotation makes of `shop.log`: `shop.log.1`, `shop.log-20261125`, `shop.log.2026-11-25_14`, `shop-20261125.log`,
+# `shop.1.log`, `shop.log.old`, each perhaps packed. `shop.payments.log` is another log.
+_ROTATED = re.compile(r"(?:[._-](?:\d[\dT:._-]*|old|bak|prev|last))+")
 
 
 class NoFile(OSError):
@@ -98,6 +102,8 @@ def new_lines(path: str, known: Position, most: int = MOST) -> Piece:
 
 def _opened(path: str) -> IO[bytes]:
     """Open a regular file; one that is a pipe or a device could keep us waiting."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened: who writes to a pipe would notice
+        raise NoFile("it is no regular file")
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
@@ -168,26 +174,96 @@ def _read(part: _Part, cut: bool) -> bytes:
 def _rotated(path: str, here: os.stat_result, known: Position) -> tuple[list[_Part], str]:
     """Return what of the file before, and of those between it and this one, was not read, and what can't be."""
     siblings = _siblings(path, here)
-    for number, (name, there) in enumerate(siblings):
+    order = sorted(range(len(siblings)), key=lambda number: siblings[number][1].st_ino != known.inode)
+    for number in order:  # by its inode first: files may begin alike
+        name, there = siblings[number]
         part = _same(name, there, known)
         if part:
-            between = [_Part(other, 0, its.st_size) for other, its in siblings[number + 1 :] if not _is_packed(other)]
-            return [part, *between], ""
+            between, note = _whole(siblings[number + 1 :])
+            return [part, *between], note
     return [], "rotated: what the file before had at its end was not found"
+
+
+def _whole(siblings: Sequence[tuple[str, os.stat_result]]) -> tuple[list[_Part], str]:
+    """Return all of these files, and a note on those that can't be unpacked."""
+    parts, lost = [], []
+    for name, there in siblings:
+        if not _is_packed(name):
+            parts.append(_Part(name, 0, there.st_size))
+            continue
+        try:
+            parts.append(_Part(name, 0, _unpacked_size(name), packed=True))
+        except (OSError, EOFError, zlib.error):  # packed in another way, or still being written
+            lost.append(os.path.basename(name))
+    return parts, f"rotated: {', '.join(lost)} can't be unpacked" if lost else ""
+
+
+def _unpacked_size(name: str) -> int:
+    """Return how large a file is, up to a limit; OSError where it is not packed by gzip."""
+    with gzip.open(name) as unpacked:
+        size = 0
+        while size < UNPACKED and (more := len(unpacked.read(1 << 20))):
+            size += more
+    return size
+
+
+def has_rotated(path: str) -> bool:
+    """Tell whether there are files that a rotation has made of one: what it has is not all that there was."""
+    return bool(_siblings(path, os.stat(path)))
+
+
+def moved(path: str, known: Position) -> Position | None:
+    """Return the place in a file that is the one of a position, renamed or copied; None where it is another one."""
+    try:
+        with _opened(path) as file:
+            if not known.head_size or _size(file) < known.offset or not _is_head(file, known):
+                return None
+            here = os.fstat(file.fileno())
+            return replace(known, device=here.st_dev, inode=here.st_ino)
+    except OSError:
+        return None
+
+
+def follow(paths: Sequence[str], files: dict[str, Position]) -> list[str]:
+    """Follow those files that have another name now, and return those that the paths no longer mean and that are there.
+
+    A file that has come to a place is read where it was left at its old one.
+    """
+    for path in [path for path in paths if path not in files]:
+        for old, known in files.items():
+            here = moved(path, known)
+            if here and not moved(old, known):
+                files[path] = here
+                del files[old]
+                break
+    gone = [path for path in files if path not in paths]
+    for path in [path for path in gone if not os.path.exists(path)]:
+        gone.remove(path)
+        del files[path]
+    return gone
 
 
 def _siblings(path: str, here: os.stat_result) -> list[tuple[str, os.stat_result]]:
     """Return the files beside it that a rotation may have made of it, the oldest first."""
     folder, name = os.path.split(path)
-    stem = name.partition(".")[0] or name
     found = []
     with os.scandir(folder or ".") as entries:
         for entry in entries:
-            if entry.name.startswith(stem) and entry.name != name and entry.is_file(follow_symlinks=False):
+            if is_rotated(entry.name, name) and entry.is_file(follow_symlinks=False):
                 there = entry.stat(follow_symlinks=False)
                 if there.st_ino != here.st_ino:
                     found.append((entry.path, there))
     return sorted(found, key=lambda each: each[1].st_mtime)[-SIBLINGS:]
+
+
+def is_rotated(other: str, name: str) -> bool:
+    """Tell whether a file is called as a rotation calls what it makes of a log."""
+    for packing in (*PACKED, *UNKNOWN_PACKING):
+        other = other.removesuffix(packing)
+    stem, ending = os.path.splitext(name)
+    if ending and other.endswith(ending) and _ROTATED.fullmatch(other[len(stem) : -len(ending)]):
+        return other.startswith(stem)
+    return other.startswith(name) and bool(_ROTATED.fullmatch(other[len(name) :]))
 
 
 def _is_packed(name: str) -> bool:

@@ -1,8 +1,9 @@
 """Tally: how many records there were in each minute of a window, by level and by what they say. Kept between runs."""
 
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +12,10 @@ from health_cli.checks.logs.records import BAD, Record
 MINUTE = 60
 GROUPS = 100  # messages that are told apart; those seen last stay
 LONGEST = 300  # characters of a message that are kept
+_LAST_BLANK = re.compile(r"\s\S*\Z")
 # What differs between two records of one kind: ids, addresses and numbers.
 _FOLDED = re.compile(
-    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b|\d+",
+    r"[\w.+-]+@[\w-]+\.[\w.-]+|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b|\d+",
     re.IGNORECASE,
 )
 
@@ -44,6 +46,18 @@ def folded(text: str) -> str:
     return _FOLDED.sub("N", text[:LONGEST])
 
 
+def message_of(level: str, logger: str, folded: str) -> str:
+    """Return what tells one message from others."""
+    return hashlib.blake2b(f"{level} {logger} {folded}".encode(errors="replace"), digest_size=8).hexdigest()
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a message, cut at a blank: half a URL would not be known to have a password in it."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{_LAST_BLANK.sub('', text[:LONGEST]) if _LAST_BLANK.search(text[:LONGEST]) else ''} ..."
+
+
 class Tally:
     """Counts records by minutes; whatever is older than the window is forgotten."""
 
@@ -58,13 +72,13 @@ class Tally:
             seconds = at if record.at is None else min(record.at, at)
             minute = int(seconds // MINUTE)
             self.levels[record.level][minute] += 1
-            key = f"{record.level} {record.logger} {folded(record.text)}"
+            key = message_of(record.level, record.logger, folded(record.text))
             group = self.groups_by_key.get(key)
             if group is None:
                 group = self.groups_by_key[key] = Group(record.level, record.logger, "", 0.0)
             group.minutes[minute] += 1
             if seconds >= group.last:
-                group.last, group.text = seconds, record.text[:LONGEST]
+                group.last, group.text = seconds, shortened(record.text)
 
     def forget(self, before: float) -> None:
         """Forget what is older, and of the messages those that have been away longest."""
@@ -84,9 +98,11 @@ class Tally:
         order = sorted(self.groups_by_key.values(), key=lambda g: (-BAD.index(g.level), -g.minutes.total(), -g.last))
         return order[:most]
 
-    def to_json(self) -> dict[str, Any]:
-        """The tally as it is kept."""
+    def to_json(self, mask: Callable[[str], str]) -> dict[str, Any]:
+        """The tally as it is kept, its messages masked."""
         levels = {level: dict(minutes) for level, minutes in self.levels.items()}
+        for group in self.groups_by_key.values():
+            group.text = mask(group.text)
         return {"levels": levels, "groups": {key: group.to_json() for key, group in self.groups_by_key.items()}}
 
     @classmethod

@@ -97,9 +97,34 @@ def test_logging_waits_for_no_redis(app: Logger, redis: Redis, how: str) -> None
     assert run.checks["logs:app"]["status"] == "critical"
 
 
-def test_nothing_logged_so_far_is_no_error(app: Logger) -> None:
-    found = app.probe("logs").checks["logs:app"]
-    assert (found["status"], found["summary"]) == ("healthy", "no errors in 60 min")
+def test_nothing_counted_so_far_is_no_good_news(app: Logger) -> None:
+    run = app.probe("logs")
+    found = run.checks["logs:app"]
+    assert (run.code, found["status"], found["summary"]) == (3, "skipped", "nothing counted so far")
+
+
+def test_new_messages_are_named_however_many_old_ones_there_were(app: Logger, redis: Redis) -> None:
+    old = "import logging as l\nfor n in range(600): log.handle(l.LogRecord('a', 40, '', 1, 'x' * n, (), None))"
+    app.log(f"{old}\nimport health_cli.checks.flushing as f")
+    with redis.client(db=1) as client:
+        (key,) = client.keys("health-cli:logs:*:texts:*")
+        assert client.hlen(key) <= 500
+        (minute, *_) = (key for key in client.keys("health-cli:logs:*") if key.rpartition(b":")[2].isdigit())
+        assert client.hlen(minute) <= 502, "no field of a message that is not there"
+        hour = int(key.rpartition(b":")[2])
+        client.rename(key, key.replace(str(hour).encode(), str(hour - 1).encode()))  # as if that had been an hour ago
+    app.log("for _ in range(50): log.critical('DATABASE IS CORRUPT')")
+    run = app.probe("logs")
+    assert run.metrics("logs:app")["critical"] == 50
+    assert run.checks["logs:app"]["data"]["messages"][0]["message"] == "DATABASE IS CORRUPT"
+
+
+def test_the_settings_secrets_are_masked_in_what_is_kept(app: Logger, redis: Redis) -> None:
+    app.log("log.error('it says: %s', __import__('django.conf').conf.settings.SECRET_KEY)")
+    with redis.client(db=1) as client:
+        (key,) = client.keys("health-cli:logs:*:texts:*")
+        (text,) = client.hvals(key)
+    assert b"it says: ***" in text
 
 
 def test_without_a_redis_the_check_says_so_and_logging_goes_on(tmp_path: Path) -> None:
@@ -118,4 +143,4 @@ def test_many_messages_take_little_room(app: Logger, redis: Redis) -> None:
     with redis.client(db=1) as client:
         keys = client.keys("health-cli:logs:*")
         assert all(0 < client.ttl(key) <= 90_000 for key in keys)
-        assert max(client.hlen(key) for key in keys if key.endswith(b":texts")) <= 700
+        assert max(client.hlen(key) for key in keys if b":texts:" in key) <= 700

@@ -52,6 +52,7 @@ def look(app: Shop) -> dict[str, Any]:
 
 
 def test_levels_are_those_of_the_text_or_of_the_priority(app: Shop, journal: Journal) -> None:
+    journal.add("too old", priority=2, ago=7_200)
     journal.add("2026-11-25 14:00:01,123 ERROR shop order 17 failed")
     journal.add("2026-11-25 14:00:02,123 INFO shop had an ERROR")
     journal.add("  File x, line 3")
@@ -59,7 +60,6 @@ def test_levels_are_those_of_the_text_or_of_the_priority(app: Shop, journal: Jou
     journal.add("CRITICAL:root:the end", priority=6)
     journal.add("slow", priority=4)
     journal.add("of another unit", priority=2, unit="db.service")
-    journal.add("too old", priority=2, ago=7_200)
     journal.write()
     found = look(app)
     values = found["metrics"]
@@ -90,3 +90,38 @@ def test_a_quiet_unit_is_healthy_and_what_is_no_journal_unknown(app: Shop, journ
 def test_its_options_are_checked(shop: ShopFactory) -> None:
     run = shop(setting={"LOGS": {"web": {"unit": "x", "pattern": "y"}}}).json("logs")
     assert (run.code, "has an unknown option 'pattern'" in str(run.report)) == (3, True)
+
+
+def test_of_many_entries_the_newest_are_read(app: Shop, journal: Journal) -> None:
+    for number in range(20_100):
+        journal.add(f"fine {number}", ago=600)
+    for _ in range(5):
+        journal.add("it broke", priority=2, ago=30)
+    journal.write()
+    found = look(app)
+    assert found["metrics"]["critical"] == 5 and found["data"]["at_least"]
+    assert found["summary"].startswith("at least 5 critical")
+    journal.add("again", priority=2, ago=5)
+    journal.write()
+    found = look(app)
+    assert (found["metrics"]["critical"], found["data"]["at_least"]) == (6, False)
+
+
+def test_large_entries_and_strange_characters_are_read(app: Shop, journal: Journal) -> None:
+    journal.add(f'{{"level": "error", "message": "{"x" * 5_000}"}}')
+    journal.add("CRITICAL " + "y" * 4_200)
+    journal.add("ERROR caf\u2028e \x85")
+    journal.add("ERROR short")
+    journal.write()
+    values = look(app)["metrics"]
+    assert (values["critical"], values["errors"]) == (1, 3)
+
+
+def test_an_entry_of_the_same_second_is_read_once(app: Shop, journal: Journal) -> None:
+    at = 5 + time.time() % 1
+    journal.add("one", priority=3, ago=at)
+    journal.write()
+    assert look(app)["metrics"]["errors"] == 1
+    journal.add("two", priority=3, ago=at - 0.001)
+    journal.write()
+    assert [look(app)["metrics"]["errors"] for _ in range(2)] == [2, 2]

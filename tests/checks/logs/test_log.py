@@ -1,9 +1,11 @@
 """Logs as a project has them, by the command line: found, counted, rotated, refused, remembered."""
 
+import gzip
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -224,3 +226,148 @@ print(result.status.word, [m.value for m in result.metrics][1], result.message)
 def test_a_setting_that_makes_no_sense_is_refused(shop: ShopFactory, given: Any, said: str) -> None:
     run = shop(setting={"LOGS": given}).json("logs")
     assert (run.code, said in str(run.report)) == (3, True), run.out
+
+
+def test_a_rotation_takes_no_other_log_for_its_own(shop: ShopFactory, tmp_path: Path) -> None:
+    app = shop(setting={"LOGS": {"app": str(tmp_path / "shop.log")}})
+    add(tmp_path / "shop.log", line("one", 100), line("two", 90))
+    assert counts(look(app)) == (0, 2, 0)
+    (tmp_path / "shop.log").rename(tmp_path / "shop.log.1")
+    for other in ("shop.payments.log", "shop_admin.log", "shop.log-notes.txt"):
+        add(tmp_path / other, *(line(f"of another {n}") for n in range(50)))
+    add(tmp_path / "shop.log", line("three"))
+    assert counts(look(app)) == (0, 3, 0)
+
+
+@pytest.mark.parametrize(("pattern", "name"), [("*.log", "app-20261125.log"), ("app.log*", "app.log.1")])
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_glob_counts_a_rotated_file_once(
+    shop: ShopFactory, tmp_path: Path, pattern: str, name: str, copied: bool
+) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    app = shop(setting={"LOGS": {"app": f"{folder}/{pattern}"}})
+    file = folder / "app.log"
+    add(file, *(line(f"first {n}", 100) for n in range(100)))
+    assert counts(look(app)) == (0, 100, 0)
+    add(file, line("late", 50))
+    if copied:
+        (folder / name).write_bytes(file.read_bytes())
+        file.write_text("")
+    else:
+        file.rename(folder / name)
+    add(file, line("new"))
+    assert counts(look(app)) == (0, 102, 0)
+    add(file, line("newer"))
+    assert counts(look(app)) == (0, 103, 0)
+
+
+def test_two_rotations_between_runs_with_one_packed_lose_nothing(app: Shop, file: Path) -> None:
+    add(file, line("one", 100))
+    assert counts(look(app)) == (0, 1, 0)
+    file.rename(file.with_name("app.log.2"))
+    between = "".join(line(f"between {n}", 50) for n in range(40))
+    file.with_name("app.log.1.gz").write_bytes(gzip.compress(between.encode()))
+    for age, name in ((900, "app.log.2"), (600, "app.log.1.gz")):
+        os.utime(file.with_name(name), (time.time() - age,) * 2)
+    add(file, line("new"))
+    found = look(app)
+    assert (counts(found), found["data"]["at_least"]) == ((0, 42, 0), False)
+    file.rename(file.with_name("app.log.0"))
+    os.utime(file.with_name("app.log.0"), (time.time() - 9,) * 2)
+    file.with_name("app.log.1.xz").write_bytes(b"not unpacked here")
+    add(file, line("newest"))
+    found = look(app)
+    assert (counts(found), found["data"]["at_least"]) == ((0, 43, 0), True)
+    assert "app.log.1.xz can't be unpacked" in str(found["data"]["notes"])
+
+
+def test_a_link_that_leads_elsewhere_now_loses_nothing(shop: ShopFactory, tmp_path: Path) -> None:
+    link = tmp_path / "current.log"
+    app = shop(setting={"LOGS": {"app": str(link)}})
+    add(tmp_path / "a.log", line("one", 100))
+    link.symlink_to(tmp_path / "a.log")
+    assert counts(look(app)) == (0, 1, 0)
+    add(tmp_path / "a.log", *(line(f"late {n}", 50) for n in range(5)))
+    link.unlink()
+    link.symlink_to(tmp_path / "b.log")
+    add(tmp_path / "b.log", line("new"))
+    assert counts(look(app)) == (0, 7, 0)
+    assert counts(look(app)) == (0, 7, 0)
+
+
+def test_of_many_files_the_newest_are_read_and_the_rest_is_told(shop: ShopFactory, tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    app = shop(setting={"LOGS": {"app": f"{folder}/*.log"}})
+    for number in range(55):
+        add(folder / f"{number:02}.log", line("one", 100))
+        os.utime(folder / f"{number:02}.log", (time.time() - 900 + number,) * 2)
+    found = look(app)
+    assert (found["metrics"]["errors"], found["data"]["at_least"]) == (50, True)
+    assert "5 more files" in str(found["data"]["notes"])
+    for number in range(55):
+        add(folder / f"{number:02}.log", line("two"))
+        os.utime(folder / f"{number:02}.log", (time.time() - number,) * 2)
+    look(app)
+    for number in range(55):
+        os.utime(folder / f"{number:02}.log", (time.time() - 900 + number,) * 2)
+    assert look(app)["metrics"]["errors"] == 110, "none twice"
+
+
+def test_files_that_begin_alike_are_told_apart_by_their_inode(app: Shop, file: Path) -> None:
+    header = "#" * 300 + "\n"
+    for number in (3, 2, 1):
+        add(file.with_name(f"app.log.{number}"), header, *(line(f"old {n}", 3_000) for n in range(10)))
+        os.utime(file.with_name(f"app.log.{number}"), (time.time() - 1_000 * number,) * 2)
+    add(file, header, line("one", 100))
+    before = look(app)["metrics"]["errors"]
+    file.rename(file.with_name("app.log.0"))
+    add(file, header, line("two"))
+    assert look(app)["metrics"]["errors"] == before + 1
+
+
+def test_what_tells_no_time_and_can_not_be_remembered_is_unknown(shop: ShopFactory, tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text("ERROR boom\n" * 300)
+    app = shop(setting={"LOGS": {"app": str(tmp_path / "app.log")}})
+    (tmp_path / "nofolder").write_text("")
+    run = app.json("logs:app", env={"HEALTH_STATE_DIR": str(tmp_path / "nofolder")})
+    assert (run.code, run.checks["logs:app"]["summary"]) == (3, "nothing remembered")
+
+
+def test_a_log_that_was_just_rotated_is_known_since_its_beginning(app: Shop, file: Path) -> None:
+    add(file.with_name("app.log.1"), *(line(f"before {n}", 1_800) for n in range(500)))
+    add(file, line("fine", 120, "INFO"))
+    found = look(app)
+    assert found["summary"] == "no errors in 2 min" and found["data"]["covered"] == pytest.approx(120, abs=10)
+
+
+def test_no_secret_lies_in_the_state_folder(shop: ShopFactory, file: Path) -> None:
+    app = shop(
+        setting={
+            "LOGS": {"app": str(file)},
+            "NOTIFY": [{"webhook": "https://x.example/", "secret": "a-secret-of-ours"}],
+        }
+    )
+    add(file, line("password=hunter2 and a-secret-of-ours"), line("x" * 272 + " redis://bob:s3cretpassw0rdlong@db1/0"))
+    look(app)
+    kept = "".join(path.read_text() for path in Path(app.env["HEALTH_STATE_DIR"]).rglob("*.json"))
+    assert "password=***" in kept
+    shown = kept + app.json("logs:app").out
+    assert not [secret for secret in ("hunter2", "a-secret-of-ours", "s3cretpass") if secret in shown]
+
+
+def test_a_pipe_is_refused_without_being_opened(app: Shop, file: Path) -> None:
+    os.mkfifo(file)
+    with subprocess.Popen(["/bin/sh", "-c", f"echo x > {file}"]) as writer:
+        assert look(app)["status"] == "unknown"
+        time.sleep(0.2)
+        assert writer.poll() is None, "who writes waits on"
+        assert file.read_text() == "x\n"
+
+
+def test_a_traceback_that_comes_in_parts_is_no_strange_log(app: Shop, file: Path) -> None:
+    add(file, line("boom"), "Traceback (most recent call last):\n")
+    look(app)
+    add(file, *(f"  File {n}\n" for n in range(40)), "ValueError: x\n")
+    assert look(app)["status"] == "healthy"

@@ -3,11 +3,13 @@
 import re
 import time
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from health_cli.checks.logs.records import read, seconds_of
 from health_cli.checks.logs.tally import Tally, folded
+from health_cli.checks.logs.zones import Later, zone_of
 from health_cli.config.logs import pattern_of
 
 AT = datetime(2026, 11, 25, 14, 0, 1, tzinfo=UTC).timestamp()
@@ -32,7 +34,9 @@ def only(text: str, **how: object) -> tuple[float | None, str, str]:
         ("2026-11-25T15:00:01+01:00 FATAL out of memory", "critical", "out of memory"),
         ('{"level": "error", "timestamp": "2026-11-25T14:00:01Z", "message": "m"}', "error", "m"),
         ('{"levelname": "CRITICAL", "asctime": "2026-11-25 14:00:01,123", "msg": "m"}', "critical", "m"),
-        ('{"level": 50, "time": 1795615201000, "msg": "pino"}', "critical", "pino"),
+        ('{"level": 50, "time": 1795615201000, "msg": "pino"}', "error", "pino"),
+        ('{"level": 60, "time": 1795615201000, "msg": "pino"}', "critical", "pino"),
+        ('{"level": 50, "time": "2026-11-25T14:00:01Z", "msg": "Python"}', "critical", "Python"),
         ('{"log": {"level": "WARN"}, "@timestamp": "2026-11-25T14:00:01Z", "message": "ecs"}', "warning", "ecs"),
     ],
 )  # fmt: skip
@@ -84,7 +88,7 @@ def test_the_end_of_a_record_that_begins_before_is_none() -> None:
 def test_lines_of_json_may_be_broken() -> None:
     text = '{"level": "info", "time": "2026-11-25T14:00:01Z"}\nno error at all\n[1, "error"]\n{"message": "error"}\n'
     found = read(text)
-    assert (found.records, found.strange, found.lines, found.times) == ([], 3, 4, (AT, AT))
+    assert (found.records, found.strange, found.lines, found.times) == ([], 0, 4, (AT, AT))
 
 
 def test_where_nothing_tells_a_level_the_handlers_own_counts() -> None:
@@ -142,7 +146,7 @@ def test_a_tally_counts_a_window_and_keeps_what_it_needs() -> None:
     tally = Tally()
     lines = [f"2026-11-25 14:{minute:02}:00 ERROR order {minute} failed" for minute in range(60)]
     tally.add(read("\n".join([*lines, "2026-11-25 14:30:00 CRITICAL the end"]), zone=UTC).records, AT + 3_600)
-    again = Tally.from_json(tally.to_json())
+    again = Tally.from_json(tally.to_json(str))
     again.forget(AT + 1_800)
     assert again.counts() == {"warning": 0, "error": 30, "critical": 1}
     first, second = again.groups(5)
@@ -150,3 +154,96 @@ def test_a_tally_counts_a_window_and_keeps_what_it_needs() -> None:
     assert (second.text, second.minutes.total()) == ("order 59 failed", 30)
     again.forget(AT + 86_400)
     assert again.groups(5) == [] and set(again.counts().values()) == {0}
+
+
+def levels(text: str) -> list[str]:
+    return [record.level for record in read(text, zone=UTC).records]
+
+
+JSON = '{"level": "error", "timestamp": "2026-11-25T14:00:01Z", "message": "m"}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ERROR plain\n" + JSON * 3, ["error"] * 4),
+        ("Booting worker with pid: 7\n" + JSON * 2, ["error"] * 2),
+        (JSON + "2026-11-25 14:00:01 CRITICAL plain\n" * 2, ["error", "critical", "critical"]),
+        ("ERROR with data\n" + '{"order": 7}\n' + JSON, ["error"] * 2),
+        (JSON * 9_000, ["error"] * 9_000),
+        ('{"level": "info", "message": "an error"}\n', []),
+        ('{"level": 30, "time": 1795615201000}\n{"level": 30, "time": "2026-11-25T14:00:01Z"}\n', ["warning"]),
+        ("2026-11-25 14:00:01 ERROR \n2026-11-25 14:00:01 CRITICAL db down\n", ["error", "critical"]),
+        ('{"level": "error", "message": "caf\u2028e"}\n', ["error"]),
+    ],
+)
+def test_text_and_json_in_one_log_are_both_understood(text: str, found: list[str]) -> None:
+    assert levels(text) == found
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["ERROR bad date 0001-01-01 00:00:00 given", "ERROR 0001-01-01 00:00:00 given", "ERROR 9999-12-31 23:59:59+00:00 x",
+     '{"level": "error", "ts": %s, "message": "m"}' % ("1" * 400),
+     "ERROR:root:Invoice of 2025-01-01 10:00:00"],
+)  # fmt: skip
+def test_a_strange_time_is_no_time(line: str) -> None:
+    (record,) = read(f"{line}\n", zone=UTC).records
+    assert (record.level, record.at) == ("error", None)
+
+
+def test_json_without_end_is_no_crash() -> None:
+    assert levels('{"level": "error", "a": %s}\n' % ("[" * 200_000) + JSON) == ["error"]
+
+
+def test_the_line_that_names_the_exception_is_kept() -> None:
+    trace = (
+        "ERROR boom\nTraceback (most recent call last):\n  File x\n"
+        "django.db.utils.IntegrityError: duplicate key\nDETAIL:  Key (email)=(bob@example.com) already exists.\n\n"
+    )
+    (record,) = read(trace).records
+    assert record.text == "boom\ndjango.db.utils.IntegrityError: duplicate key"
+    group = "ERROR boom\n  + Exception Group Traceback (most recent call last):\n  |   File x\n"
+    (record,) = read(
+        f"{group}  | ExceptionGroup: both (2 sub-exceptions)\n  +-+---- 1 ----\n    | ValueError: one\n"
+    ).records
+    assert record.text == "boom\nExceptionGroup: both (2 sub-exceptions)"
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["%(asctime)s %(process)d %(thread)d %(module)s %(funcName)s %(levelname)s %(message)s",
+     "%(asctime)s %(threadName)s %(pathname)s %(foo)s %(levelname)s %(message)s"],
+)  # fmt: skip
+@pytest.mark.parametrize("line", ["a b" + " " * 300, "a b" + " " * 20_000, "a b " * 5_000])
+def test_no_line_takes_a_pattern_of_logging_long(form: str, line: str) -> None:
+    began = time.monotonic()
+    read(f"{line}\n", re.compile(pattern_of(form), re.MULTILINE))
+    assert time.monotonic() - began < 1
+
+
+def test_a_traceback_is_no_record_of_its_own() -> None:
+    text = "ERROR boom\nTraceback (most recent call last):\n  File x\nValueError: x\n"
+    assert len(read(text, re.compile(pattern_of("{levelname} {message}", "{"), re.MULTILINE), "error").records) == 1
+
+
+def test_the_hour_that_is_there_twice_is_the_second_one_where_the_file_says_so() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    second = datetime(2026, 10, 25, 2, 30, tzinfo=berlin, fold=1).timestamp()
+    assert second - datetime(2026, 10, 25, 2, 30, tzinfo=berlin).timestamp() == 3_600
+    (record,) = read("2026-10-25 02:30:00 ERROR x\n", zone=Later(berlin)).records
+    assert record.at == second
+    (record,) = read("2026-10-24 02:30:00 ERROR x\n", zone=Later(berlin)).records
+    assert record.at == datetime(2026, 10, 24, 2, 30, tzinfo=berlin).timestamp()
+
+
+def test_the_zone_of_a_long_log_of_json_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    line = '{"level": "error", "timestamp": "2026-11-25 14:00:01", "message": "m"}\n'
+    try:
+        zone = zone_of(line * 400, AT, None, "")
+        assert zone is not None and not datetime(2026, 11, 25, 14, tzinfo=zone).utcoffset()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
