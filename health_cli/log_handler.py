@@ -12,7 +12,6 @@ from health_cli.core.guard import Crash, attempt
 from health_cli.core.redaction import Redactor, collect_secrets
 from health_cli.core.registry import load_client
 
-CONNECT, ANSWER = 0.5, 0.5  # seconds that Redis may take, in the thread that writes
 OURS = ("health_cli", "redis")  # loggers of which nothing is counted: writing it could log again
 
 
@@ -69,7 +68,7 @@ class CountingHandler(logging.Handler):
         link = load_client("health_cli.checks.api.link", REDIS)
         noting = load_client("health_cli.checks.logs.noting", REDIS)
         return noting.Noting(
-            lambda: link.connected(cache, CONNECT, ANSWER), str(settings.SECRET_KEY), self._log, self._mask
+            lambda limit: link.connected(cache, limit, limit), str(settings.SECRET_KEY), self._log, self._mask
         )
 
 

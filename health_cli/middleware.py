@@ -24,7 +24,7 @@ from health_cli.core.registry import load_client
 
 logger = logging.getLogger("health_cli")
 
-CONNECT, ANSWER = 0.5, 0.5  # seconds that Redis may take, in the thread that writes
+ENDED, GONE = 500, 499  # statuses of requests without an answer: the process ends, or the client has gone
 NEAR = 0.1  # of its limit: a client that has less left than that is near it
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 # How an answer tells what is left: as the IETF's draft has it, as it was before, and as most have had it.
@@ -53,14 +53,14 @@ class ApiStatistics:
         self._skip, self._proxies = api.skip, api.proxies
         cache = redis_settings(settings.CACHES, api.cache)
         if cache is None:
-            raise MiddlewareNotUsed("ApiStatistics counts in Redis, and CACHES has none.")
+            raise MiddlewareNotUsed("ApiStatistics counts in Redis, and CACHES has none, or not the one it names.")
         link = attempt(lambda: load_client("health_cli.checks.api.link", REDIS))
         counting = attempt(lambda: load_client("health_cli.checks.api.counting", REDIS))
         if isinstance(link, Crash) or isinstance(counting, Crash):
             raise MiddlewareNotUsed("ApiStatistics needs the package 'redis': pip install 'health-cli[redis]'.")
         secret = str(settings.SECRET_KEY)
         self._counting = counting.Counting(
-            lambda: link.connected(cache, CONNECT, ANSWER), keys(secret), digest(secret, b"clients", 16)
+            lambda limit: link.connected(cache, limit, limit), keys(secret), digest(secret, b"clients", 16)
         )
         self._request = counting.Request
 
@@ -69,38 +69,46 @@ class ApiStatistics:
         if self._is_async:
             return self._acall(request)
         began = time.perf_counter()
-        response: HttpResponseBase = self._get_response(request)
-        self._count(request, response, time.perf_counter() - began)
-        return response
+        response: HttpResponseBase | None = None
+        try:
+            answer: HttpResponseBase = self._get_response(request)
+            response = answer
+        finally:  # gunicorn ends a process by an exception in the midst of a request
+            self._count(request, response, ENDED, time.perf_counter() - began)
+        return answer
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         began = time.perf_counter()
-        response: HttpResponseBase = await self._get_response(request)
-        self._count(request, response, time.perf_counter() - began)
-        return response
+        response: HttpResponseBase | None = None
+        try:
+            answer: HttpResponseBase = await self._get_response(request)
+            response = answer
+        finally:  # a request is cancelled when its client goes
+            self._count(request, response, GONE, time.perf_counter() - began)
+        return answer
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
         """Note that django-ratelimit turns a request away: to Django that is a permission that is missing."""
         if type(exception).__module__.startswith("django_ratelimit"):
             request.limited = True  # type: ignore[attr-defined]  # as its decorator notes it itself
 
-    def _count(self, request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+    def _count(self, request: HttpRequest, response: HttpResponseBase | None, without: int, seconds: float) -> None:
         if self._skip and request.path_info.startswith(self._skip):
             return
-        crash = attempt(lambda: self._counting.add(self._seen(request, response, seconds)))
+        crash = attempt(lambda: self._counting.add(self._seen(request, response, without, seconds)))
         if isinstance(crash, Crash):
             logger.warning("a request could not be counted: %s: %s", crash.name, crash.text)
 
-    def _seen(self, request: HttpRequest, response: HttpResponseBase, seconds: float) -> Any:
-        status = response.status_code
+    def _seen(self, request: HttpRequest, response: HttpResponseBase | None, without: int, seconds: float) -> Any:
+        status = response.status_code if response is not None else without
         return self._request(
             time.time(),
             f"{_method(request)} {_route(request, status)}",
             status,
             seconds,
             _client(request, self._proxies),
-            status == 429 or bool(getattr(request, "limited", False)),
-            _is_near(response),
+            status == 429 or _is_limited(request, response),
+            _is_near(response) if response is not None else None,
         )
 
 
@@ -135,12 +143,20 @@ def _address(request: HttpRequest, proxies: int) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
-def _is_near(response: HttpResponseBase) -> bool:
-    """Tell whether the answer says that its client is near its limit. Most have no such header at all."""
+def _is_limited(request: HttpRequest, response: HttpResponseBase | None) -> bool:
+    """Tell whether django-ratelimit has marked the request, or the one that Django REST framework has made of it."""
+    if getattr(request, "limited", False):
+        return True
+    context = getattr(response, "renderer_context", None)
+    return isinstance(context, dict) and bool(getattr(context.get("request"), "limited", False))
+
+
+def _is_near(response: HttpResponseBase) -> bool | None:
+    """Tell whether the answer says that its client is near its limit; None where it has no such header, as most."""
     if not [name for name in response.headers if name[-9:].lower() == "remaining"]:
-        return False
+        return None
     left, limit = (_number(response, names) for names in (REMAINING, LIMITS))
-    return left is not None and limit is not None and left < NEAR * limit
+    return None if left is None or limit is None else left < NEAR * limit
 
 
 def _number(response: HttpResponseBase, names: tuple[str, ...]) -> int | None:

@@ -5,6 +5,7 @@ back. Needs the client library.
 """
 
 import atexit
+import logging
 import os
 import threading
 import time
@@ -13,10 +14,16 @@ from typing import Generic, TypeVar
 
 import redis
 
+from health_cli.core.guard import Crash, attempt
+
+logger = logging.getLogger("health_cli")
+
 Batch = TypeVar("Batch")
+ANSWER = 0.5  # seconds that Redis may take to connect and to answer, in the thread that writes
 EVERY = 2.0  # seconds between two writes
 OVERDUE = 10.0  # seconds that the thread has seen nothing, after which who counts writes: uWSGI may run no threads
 LAST = 1.0  # seconds that a process which ends waits for a write that is under way
+QUICK = 0.02  # seconds that Redis may take to connect and to answer where somebody waits for it
 PAUSE = 10.0  # seconds for which a Redis that failed is left alone
 PATIENCE = 600.0  # seconds that sums are kept while it can't be written to
 
@@ -24,8 +31,11 @@ PATIENCE = 600.0  # seconds that sums are kept while it can't be written to
 class Flushing(Generic[Batch]):
     """The sums of one process. Who derives from it says how they are taken, written and kept."""
 
-    def __init__(self, connect: Callable[[], redis.Redis]) -> None:
-        """`connect` makes the client. Nothing is written yet, and no thread runs before something is counted."""
+    def __init__(self, connect: Callable[[float], redis.Redis]) -> None:
+        """`connect` makes the client, with the most seconds that it may wait.
+
+        Nothing is written yet, and no thread runs before something is counted.
+        """
         self._connect = connect
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
@@ -69,7 +79,7 @@ class Flushing(Generic[Batch]):
                     self._thread.start()
         elif now - self._unseen > OVERDUE:
             self._unseen = now
-            self.flush()
+            self.flush(within=QUICK)
 
     def _write_again_and_again(self) -> None:
         while True:
@@ -80,27 +90,37 @@ class Flushing(Generic[Batch]):
                 self._unseen = time.monotonic()
                 self._wake.set()
 
-    def flush(self, patience: float = 0.0) -> bool:
-        """Write what there is, if Redis takes it, and tell whether nothing is left; what is, is kept for a while."""
+    def flush(self, patience: float = 0.0, within: float = 0.0) -> bool:
+        """Write what there is, if Redis takes it, and tell whether nothing is left; what is, is kept for a while.
+
+        `within` is the most seconds for which Redis is waited for, where that is less than a thread would wait.
+        """
         if time.monotonic() < self._paused_until or not self._writing.acquire(timeout=patience):
             return False
         try:
             with self._lock:
                 batch = self.take()
-            return batch is None or self._write_or_keep(batch)
+            return batch is None or self._write_or_keep(batch, within)
         finally:
             self._writing.release()
 
-    def _write_or_keep(self, batch: Batch) -> bool:
-        try:
-            if self._client is None:
-                self._client = self._connect()
-                self._client.ping()  # one that does not answer could have written, and what is kept would count twice
-            self.write(self._client, batch)
-        except redis.RedisError:  # down, full, read-only or busy: the check of the cache says which
-            self._paused_until = time.monotonic() + PAUSE
-            self._client = None
-            with self._lock:
-                self.keep(batch, time.time() - PATIENCE)
-            return False
-        return True
+    def _write_or_keep(self, batch: Batch, within: float) -> bool:
+        crash = attempt(lambda: self._write(batch, within))
+        if not isinstance(crash, Crash):
+            return True
+        if not isinstance(crash.error, redis.RedisError):  # that it is down, full or busy the check of the cache says
+            logger.warning("what was counted can't be written: %s: %s", crash.name, crash.text)
+        self._paused_until = time.monotonic() + PAUSE
+        self._client = None
+        with self._lock:
+            self.keep(batch, time.time() - PATIENCE)
+        return False
+
+    def _write(self, batch: Batch, within: float) -> None:
+        client = self._client
+        if client is None or within:
+            client = self._connect(within or ANSWER)
+            client.ping()  # one that does not answer could have written, and what is kept would count twice
+        if not within:
+            self._client = client
+        self.write(client, batch)

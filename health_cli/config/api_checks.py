@@ -18,7 +18,12 @@ from health_cli.config.api import Api, is_counted, redis_settings
 from health_cli.config.setting import HealthSetting
 from health_cli.config.source import Source
 from health_cli.core.check import Check
+from health_cli.core.errors import ConfigError
 
+_NEEDED = {
+    "request_log": "Name its model in 'request_log'.",
+    "access_logs": "Name their files in 'access_logs'.",
+}
 CHECKS: tuple[type[ApiCheck], ...] = (Traffic, Errors, Latency, Clients)
 
 
@@ -41,6 +46,10 @@ def _sources(source: Source, given: Api) -> Iterator[StatisticsSource]:
     found = [name for name, there in sources if there]
     secret = str(source.everything.get("SECRET_KEY") or "")
     for name in given.sources or found:
+        if name not in found and name != "middleware":
+            raise ConfigError(
+                f"HEALTH_CLI['API']['sources'] has {name}, and there is no such source.", hint=_NEEDED[name]
+            )
         if name == "middleware":
             yield Counted(cache=redis_settings(source.caches, given.cache), secret=secret)
         elif name == "request_log":

@@ -179,13 +179,13 @@ class AccessLog:
 
 def _statistics(sums: Sums, now: float, notes: list[str]) -> Statistics:
     hour, day = (_window(sums, now, size, few, back) for size, few, back in ((MINUTE, FEW, HOUR), (HOUR, HOUR, DAY)))
-    this_hour = now // HOUR * HOUR
-    whole = {n * HOUR: window_of([fields]).total.requests for n, fields in sums.counts[HOUR].items()}
+    first = max(int(-(-sums.since // HOUR)), int(now // HOUR) - DAY // HOUR)
+    whole = {n * HOUR: window_of([sums.counts[HOUR].get(n, {})]).total.requests for n in range(first, int(now // HOUR))}
     if sums.short_until > now:
         notes.append("the counts are at least that: something was not read")
     return Statistics(
         source=AccessLog.name, hour=hour, day=day, since=sums.since if sums.since > now - DAY + MINUTE else None,
-        hours={at: count for at, count in whole.items() if sums.since <= at < this_hour}, notes=tuple(notes),
+        hours=whole, notes=tuple(notes),
     )  # fmt: skip
 
 

@@ -9,15 +9,18 @@ from typing import Any, Protocol
 from health_cli.checks.api.statistics import Endpoint, Statistics
 from health_cli.core.assembly import iso_utc
 from health_cli.core.errors import Failure
+from health_cli.core.finding import Finding
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
 from health_cli.core.memory import Memory, Remembering
+from health_cli.core.result import Result
 from health_cli.core.status import Status
 
 ENOUGH = 100  # requests of an hour below which a percentage says nothing
 ENOUGH_OF_ONE = 50  # and those of one endpoint
 SHOWN = 10  # endpoints
+INSTEAD = "instead of"  # what a note on a source that failed begins with
 A_PART = 0.8  # of a check's limit that all its sources may take
 
 
@@ -55,12 +58,11 @@ class Requests:
         until = time.monotonic() + limit
         for number, source in enumerate(self._sources):
             left = (until - time.monotonic()) / (len(self._sources) - number)
-            try:
-                found = source.read(time.time(), left, memory)
-            except Failure as failure:
-                failures.append((source.name, failure))
+            found = _asked(source, left, memory)
+            if isinstance(found, Crash):
+                failures.append((source.name, _as_failure(source.name, found)))
                 continue
-            notes = [f"instead of {name}: {failure.message}" for name, failure in failures]
+            notes = [f"{INSTEAD} {name}: {failure.message}" for name, failure in failures]
             return replace(found, notes=(*notes, *found.notes))
         if failures:
             raise failures[0][1]
@@ -68,6 +70,20 @@ class Requests:
             Kind.MISCONFIGURED, "Nothing counts the requests of this project.", status=Status.UNKNOWN,
             hint="Put health_cli.middleware.ApiStatistics first in MIDDLEWARE.",
         )  # fmt: skip
+
+
+def _asked(source: Source, limit: float, memory: Memory) -> Statistics | Crash:
+    return attempt(lambda: source.read(time.time(), limit, memory))
+
+
+def _as_failure(name: str, crash: Crash) -> Failure:
+    """Return why a source told nothing; what it should not have raised is one, too: the next one may do better."""
+    if isinstance(crash.error, Failure):
+        return crash.error
+    return Failure(
+        Kind.CRASHED, f"{name} can't be read: {crash.name}: {crash.text} (in {crash.place})", status=Status.UNKNOWN,
+        summary=f"crashed: {crash.name}", hint="Look at HEALTH_CLI['API'], and at the entry of CACHES.",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +101,15 @@ class ApiCheck(Remembering):
         """Return what is known, whichever of the checks comes first has it read; Failure."""
         return self.requests.statistics(self.timeout * A_PART, self.memory)
 
+    def result(self, measurement: Measurement, *, summary: str = "", findings: Sequence[Finding] = ()) -> Result:
+        """Judge as every check does, and name the source where it is not the first one."""
+        judged = super().result(measurement, summary=summary, findings=findings)
+        fallback = measurement.facts.get("fallback")
+        if not fallback:
+            return judged
+        said = f"{judged.summary} (by {measurement.facts['source']})"
+        return replace(judged, summary=said, message=f"{judged.message} (by {fallback})")
+
     def told(
         self, statistics: Statistics, values: dict[str, float], missing: dict[str, str], facts: dict[str, Any]
     ) -> Measurement:
@@ -92,6 +117,8 @@ class ApiCheck(Remembering):
         facts |= {"source": statistics.source, "notes": list(statistics.notes)}
         if statistics.since:
             facts["since"] = iso_utc(statistics.since)
+        instead = [note for note in statistics.notes if note.startswith(INSTEAD)]
+        facts["fallback"] = f"{statistics.source} {instead[0]}" if instead else None
         there = {name: fact for name, fact in facts.items() if fact not in (None, [], {}, "")}
         return Measurement(values=values, missing=missing, facts=there)
 

@@ -15,9 +15,9 @@ KEPT = {MINUTE: HOUR + 5 * MINUTE, FEW: HOUR + 10 * MINUTE, HOUR: DAY + 2 * HOUR
 ALL = "*"  # the endpoint that has the latencies of all
 OTHERS = "(other)"  # and the one of those beyond MOST
 MOST = 500  # endpoints that are told apart
-LIMITED_MOST = 1_000  # clients that are counted when they are turned away, in an hour
+LIMITED_MOST = 1_000  # clients of an hour that are kept with how often they were turned away: those who were most
 
-COUNTS, CLIENTS, NEAR, LIMITED, SINCE = "counts", "clients", "near", "limited", "since"
+COUNTS, CLIENTS, NEAR, TOLD, LIMITED, SINCE = "counts", "clients", "near", "told", "limited", "since"
 TIME, TURNED_AWAY, LATENCY = "us", "limited", "b"  # statistics of an endpoint beside its statuses
 
 

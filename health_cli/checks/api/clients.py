@@ -30,7 +30,8 @@ class Clients(ApiCheck):
         """Take both counts."""
         statistics = self.statistics()
         found = {"active_1h": statistics.hour.clients, "active_24h": statistics.day.clients}
-        return self.told(statistics, *known(found, f"{statistics.source} does not tell who asked"), {})
+        reason = f"{statistics.source} does not tell who asked: there is no address, as behind a Unix socket"
+        return self.told(statistics, *known(found, reason), {})
 
     def judge(self, measurement: Measurement) -> Result:
         """Say how many there are."""

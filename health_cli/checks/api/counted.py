@@ -27,7 +27,8 @@ class Counted:
         """Read the buckets; Failure where Redis does not give them, or nothing has been counted."""
         if self.cache is None:
             raise Failure(
-                Kind.MISCONFIGURED, "The counting middleware counts in Redis, and CACHES has none.",
+                Kind.MISCONFIGURED,
+                "The counting middleware counts in Redis, and CACHES has none, or not the one that 'cache' names.",
                 summary="no Redis to count in", status=Status.UNKNOWN,
                 hint="Add a Redis to CACHES, and name it: HEALTH_CLI['API'] = {'cache': ALIAS}.",
             )  # fmt: skip

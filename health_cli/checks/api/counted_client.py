@@ -15,6 +15,7 @@ from health_cli.checks.api.buckets import (
     LIMITED,
     MINUTE,
     NEAR,
+    TOLD,
     Keys,
     keys,
     text_of,
@@ -52,16 +53,16 @@ def _asked(client: redis.Redis, names: Keys, now: float) -> dict[str, Any]:
     for size, numbers in ((MINUTE, minutes), (HOUR, hours)):
         for number in numbers:
             pipeline.hgetall(names.of(COUNTS, size, number))
-    for what in (CLIENTS, NEAR):
+    for what in (CLIENTS, NEAR, TOLD):
         pipeline.pfcount(*(names.of(what, FEW, number) for number in few))
         pipeline.pfcount(*(names.of(what, HOUR, number) for number in hours))
     for number in hours:
-        pipeline.hgetall(names.of(LIMITED, HOUR, number))
+        pipeline.zrange(names.of(LIMITED, HOUR, number), 0, -1, withscores=True)
     answers = iter(pipeline.execute())
     return {
         "minutes": [next(answers) for _ in minutes],
         "hours": {number * HOUR: next(answers) for number in hours},
-        "clients": {what: (next(answers), next(answers)) for what in (CLIENTS, NEAR)},
+        "clients": {what: (next(answers), next(answers)) for what in (CLIENTS, NEAR, TOLD)},
         "limited": [next(answers) for _ in hours],
     }
 
@@ -74,8 +75,10 @@ def _numbers(now: float, back: int, size: int) -> range:
 
 def _understood(answers: Mapping[str, Any], since: float, now: float) -> Statistics:
     hour, day = window_of(answers["minutes"]), window_of(answers["hours"].values())
-    hour.clients, day.clients = answers["clients"][CLIENTS]
-    hour.near_limit, day.near_limit = answers["clients"][NEAR]
+    for number, window in enumerate((hour, day)):
+        clients, near, told = (answers["clients"][what][number] for what in (CLIENTS, NEAR, TOLD))
+        window.clients = clients if clients or not window.total.requests else None
+        window.near_limit, window.told_limit = (near, told) if told else (None, None)
     hour.limited_clients, day.limited_clients = _limited(answers["limited"][-2:]), _limited(answers["limited"])
     this_hour = now // HOUR * HOUR
     whole = {
@@ -86,10 +89,10 @@ def _understood(answers: Mapping[str, Any], since: float, now: float) -> Statist
     )  # fmt: skip
 
 
-def _limited(buckets: Iterable[Mapping[Any, Any]]) -> dict[str, int]:
+def _limited(buckets: Iterable[Iterable[tuple[Any, float]]]) -> dict[str, int]:
     found: dict[str, int] = {}
     for bucket in buckets:
-        for client, count in bucket.items():
+        for client, count in bucket:
             name = text_of(client)
             found[name] = found.get(name, 0) + int(count)
     return found

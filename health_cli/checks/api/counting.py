@@ -27,6 +27,7 @@ from health_cli.checks.api.buckets import (
     NEAR,
     OTHERS,
     TIME,
+    TOLD,
     TURNED_AWAY,
     Keys,
     field_of,
@@ -34,12 +35,15 @@ from health_cli.checks.api.buckets import (
 from health_cli.checks.api.histogram import bucket_of
 from health_cli.checks.flushing import Flushing
 
-CLIENTS_MOST = 10_000  # of five minutes in one process
+CLIENTS_MOST = 50_000  # of a minute in one process, between two writes
 QUEUED = 1_000  # requests that wait at the most; to add them up takes two milliseconds
 
 
 class Request(NamedTuple):
-    """One request that was answered at a time since the epoch; `client` is nothing where nobody knows."""
+    """One request that was answered at a time since the epoch; `client` is nothing where nobody knows.
+
+    `near_limit` is None where the answer tells nothing of a limit.
+    """
 
     at: float
     endpoint: str
@@ -47,13 +51,13 @@ class Request(NamedTuple):
     seconds: float
     client: str = ""
     limited: bool = False
-    near_limit: bool = False
+    near_limit: bool | None = None
 
 
 class Sums:
     """What was counted in one minute."""
 
-    __slots__ = ("clients", "counts", "latencies", "limited", "near")
+    __slots__ = ("clients", "counts", "latencies", "limited", "near", "told")
 
     def __init__(self) -> None:
         """Begin with nothing."""
@@ -62,12 +66,13 @@ class Sums:
         self.limited: Counter[bytes] = Counter()
         self.clients: set[bytes] = set()
         self.near: set[bytes] = set()
+        self.told: set[bytes] = set()
 
 
 class Counting(Flushing[dict[int, Sums]]):
     """Counts the requests of one process."""
 
-    def __init__(self, connect: Callable[[], redis.Redis], keys: Keys, salt: bytes) -> None:
+    def __init__(self, connect: Callable[[float], redis.Redis], keys: Keys, salt: bytes) -> None:
         """Count under these keys; `salt` hides the clients."""
         self._keys, self._salt = keys, salt
         super().__init__(connect)
@@ -77,7 +82,6 @@ class Counting(Flushing[dict[int, Sums]]):
         self._queue: deque[Request] = deque()
         self._sums: dict[int, Sums] = defaultdict(Sums)
         self._endpoints: set[str] = set()
-        self._limited_full = False
 
     def take(self) -> dict[int, Sums] | None:
         """Return the sums of each minute."""
@@ -98,8 +102,7 @@ class Counting(Flushing[dict[int, Sums]]):
         pipeline.expire(self._keys.since, KEPT[HOUR] + HOUR)
         for minute, each in batch.items():
             self._write_minute(pipeline, minute * MINUTE, each)
-        pipeline.hlen(self._keys.of(LIMITED, HOUR, int(time.time() // HOUR)))
-        self._limited_full = pipeline.execute()[-1] >= LIMITED_MOST
+        pipeline.execute()
 
     def add(self, request: Request) -> None:
         """Count a request."""
@@ -126,8 +129,10 @@ class Counting(Flushing[dict[int, Sums]]):
             sums.limited[client] += 1
         if client and len(sums.clients) < CLIENTS_MOST:
             sums.clients.add(client)
-            if request.near_limit:
-                sums.near.add(client)
+            if request.near_limit is not None:
+                sums.told.add(client)
+                if request.near_limit:
+                    sums.near.add(client)
 
     def _hashed(self, client: str) -> bytes:
         """Return what tells a client from others and is not its name."""
@@ -145,15 +150,16 @@ class Counting(Flushing[dict[int, Sums]]):
             for name, count in self._fields(sums, size).items():
                 pipeline.hincrby(key, name, count)
             pipeline.expire(key, KEPT[size])
-        for what, clients in ((CLIENTS, sums.clients), (NEAR, sums.near)):
+        for what, clients in ((CLIENTS, sums.clients), (NEAR, sums.near), (TOLD, sums.told)):
             for size in (FEW, HOUR) if clients else ():
                 key = self._keys.of(what, size, at // size)
                 pipeline.pfadd(key, *clients)
                 pipeline.expire(key, KEPT[size])
-        if sums.limited and not self._limited_full:
+        if sums.limited:
             key = self._keys.of(LIMITED, HOUR, at // HOUR)
             for client, count in sums.limited.most_common(LIMITED_MOST):
-                pipeline.hincrby(key, client.hex(), count)
+                pipeline.zincrby(key, count, client.hex())
+            pipeline.zremrangebyrank(key, 0, -LIMITED_MOST - 1)
             pipeline.expire(key, KEPT[HOUR])
 
     def _fields(self, sums: Sums, size: int) -> dict[str, int]:
@@ -170,3 +176,4 @@ def _merge(kept: Sums, into: Sums) -> None:
     into.limited += kept.limited
     into.clients |= kept.clients
     into.near |= kept.near
+    into.told |= kept.told

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from health_cli.checks.api.base import ENOUGH, SHOWN, ApiCheck
+from health_cli.checks.api.buckets import LIMITED_MOST
 from health_cli.checks.api.statistics import share
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
@@ -18,8 +19,14 @@ METRICS = (
         hint="Either one client asks far too often, or the limit is too low: clients_1h and endpoints_1h in the data.",
         help=f"Of all requests of the last hour; null below {ENOUGH} of them.",
     ),
-    metric("limited_clients_1h", help="Different clients that were turned away in this hour and the one before."),
-    metric("near_limit_percent_1h", "%", help="Clients of the last hour with less than a tenth of their limit left."),
+    metric(
+        "limited_clients_1h",
+        help="Different clients that were turned away in this hour and the one before, up to 1,000 of each.",
+    ),
+    metric(
+        "near_limit_percent_1h", "%",
+        help="Clients of the last hour with less than a tenth of their limit left, of those whose answers tell it.",
+    ),
 )  # fmt: skip
 
 
@@ -51,15 +58,16 @@ class Limits(ApiCheck):
             missing["limited_percent_1h"] = f"{hour.requests} requests are too few"
         facts: dict[str, Any] = {"rates": list(self.rates), "endpoints_1h": _most(window.endpoints)}
         if window.limited_clients is None:
-            missing["limited_clients_1h"] = f"{statistics.source} does not tell who asked"
+            missing["limited_clients_1h"] = f"{statistics.source} does not tell who was turned away"
         else:
             values["limited_clients_1h"] = len(window.limited_clients)
             most = sorted(window.limited_clients.items(), key=lambda item: -item[1])[:SHOWN]
+            facts["at_least"] = len(window.limited_clients) >= LIMITED_MOST
             facts["clients_1h"] = [{"client": client, "limited": count} for client, count in most]
-        if window.near_limit is None or not window.clients:
+        if window.near_limit is None or not window.told_limit:
             missing["near_limit_percent_1h"] = "no answer has told what is left of a limit"
         else:
-            values["near_limit_percent_1h"] = min(100.0, share(window.near_limit, window.clients))
+            values["near_limit_percent_1h"] = min(100.0, share(window.near_limit, window.told_limit))
         return self.told(statistics, values, missing, facts)
 
     def judge(self, measurement: Measurement) -> Result:

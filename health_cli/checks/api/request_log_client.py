@@ -1,5 +1,6 @@
 """Asks the table of a request log through Django. Loaded only when that is asked."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -62,7 +63,7 @@ def _model(log: RequestLog) -> type[Model]:
         raise _refused(f"The project's apps can't be loaded: {ready.name}: {ready.text}", "Try: manage.py check")
     try:
         model = apps.get_model(log.model)
-        fields = {name: model._meta.get_field(field.removesuffix("_id")) for name, field in log.fields.items()}
+        fields = {name: _field(model, field) for name, field in log.fields.items()}
     except (LookupError, ValueError, FieldDoesNotExist) as error:
         raise _refused(
             f"The request log {log.model} can't be used: {error}.",
@@ -78,12 +79,19 @@ def _model(log: RequestLog) -> type[Model]:
     return model
 
 
+def _field(model: type[Model], name: str) -> Any:
+    """Return a field by its name, or by that of its column, as a foreign key has it; FieldDoesNotExist."""
+    by_column = {getattr(field, "attname", ""): field for field in model._meta.get_fields()}
+    return by_column.get(name) or model._meta.get_field(name)
+
+
 def _statistics(log: RequestLog, rows: "QuerySet[Any]", now: float, route_of: RouteOf | None) -> Statistics:
     field = log.fields["time"]
     hour, day = (
         rows.filter(**{f"{field}__gte": _moment(now - back), f"{field}__lte": _moment(now)}) for back in (HOUR, DAY)
     )
     windows = [_window(log, part, route_of) for part in (hour, day)]
+    windows[1].has_latency = False  # of the last hour alone
     if took := _took(log):
         scale, column = took
         newest = hour.order_by(f"-{field}").values_list(*_columns(log), column)[:ROWS]
@@ -91,8 +99,11 @@ def _statistics(log: RequestLog, rows: "QuerySet[Any]", now: float, route_of: Ro
             if value is not None:
                 windows[0].at(_endpoint(log, who, route_of)).latencies[bucket_of(float(value) * scale)] += 1
     first = rows.order_by(field).values_list(field, flat=True).first()
-    since = _seconds(first) if first is not None and _seconds(first) > now - DAY else None
-    return Statistics(source=log.name, hour=windows[0], day=windows[1], since=since)
+    begin = _seconds(first) if first is not None else now
+    since = begin if begin > now - DAY else None
+    return Statistics(
+        source=log.name, hour=windows[0], day=windows[1], since=since, hours=_hours(log, rows, now, begin)
+    )
 
 
 def _window(log: RequestLog, rows: "QuerySet[Any]", route_of: RouteOf | None) -> Window:
@@ -100,17 +111,43 @@ def _window(log: RequestLog, rows: "QuerySet[Any]", route_of: RouteOf | None) ->
     window, took = Window(has_latency=_took(log) is not None), _took(log)
     columns = _columns(log)
     counted = rows.values_list(*columns).annotate(n=Count("pk"), **({"took": Sum(took[1])} if took else {}))
+    status_field = log.fields["status"]
+    left = Counter({_status(status): n for status, n in rows.values_list(status_field).annotate(n=Count("pk"))})
     for *who, count, total in (row if took else (*row, None) for row in counted.order_by("-n")[:GROUPS]):
         endpoint = window.at(_endpoint(log, who, route_of))
-        status = who[columns.index(log.fields["status"])]
-        endpoint.statuses[int(status or 0)] += count
+        status = _status(who[columns.index(status_field)])
+        left[status] -= count
+        endpoint.statuses[status] += count
         endpoint.limited += count if status == LIMITED else 0
         if took and total is not None:
             endpoint.seconds = (endpoint.seconds or 0.0) + float(total) * took[0]
+    if rest := +left:  # of more groups than are looked at: the rare ones, among them the errors
+        window.at(OTHERS).add(Endpoint(statuses=rest, limited=rest[LIMITED]))
     _fold(window)
     if client := _client(log):
         window.clients = rows.aggregate(n=Count(client, distinct=True))["n"]
     return window
+
+
+def _status(value: Any) -> int:
+    """Return a status, 0 where none was kept; Failure where the field has something else."""
+    if value in (None, ""):
+        return 0
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise _refused(
+            f"The field of the status has {value!r}, which is no number.",
+            "Correct 'status' in HEALTH_CLI['API']['request_log'].",
+        ) from None
+
+
+def _hours(log: RequestLog, rows: "QuerySet[Any]", now: float, since: float | None) -> dict[int, int]:
+    """Return the requests of the last whole hour, and of the same one a day and a week ago."""
+    last, field = int(now // HOUR * HOUR) - HOUR, log.fields["time"]
+    starts = [last - ago for ago in (0, DAY, 7 * DAY) if since is None or last - ago >= since]
+    between = ({f"{field}__gte": _moment(at), f"{field}__lt": _moment(at + HOUR)} for at in starts)
+    return {at: rows.filter(**each).count() for at, each in zip(starts, between, strict=True)}
 
 
 def _fold(window: Window) -> None:
@@ -133,7 +170,7 @@ def _endpoint(log: RequestLog, who: list[Any], route_of: RouteOf | None) -> str:
     if "endpoint" in log.fields:
         verb = method if method in METHODS else "OTHER"
         return f"{verb} {known[log.fields['endpoint']] or '(none)'}"
-    return endpoint_of(method, str(known.get(log.fields.get(PATHS, ""), "") or "/"), int(status or 0), route_of)
+    return endpoint_of(method, str(known.get(log.fields.get(PATHS, ""), "") or "/"), _status(status), route_of)
 
 
 def _took(log: RequestLog) -> tuple[float, str] | None:

@@ -13,5 +13,5 @@ def routes(limit: float) -> tuple[RouteOf | None, list[str]]:
     found = within(limit, lambda: import_module(client).Routes(), f"that took longer than {limit:.3g} s")
     if isinstance(found, Crash):
         why = f"the project's URLs can't be loaded ({found.name}: {found.text})"
-        return None, [f"endpoints are the shapes of paths, since {why}"]
+        return None, [f"of paths only the first part is told, since {why}"]
     return found.route_of, []

@@ -40,11 +40,15 @@ class Endpoint:
 
 @dataclass(slots=True)
 class Window:
-    """The requests of some time, by endpoint. What the source can't tell is None."""
+    """The requests of some time, by endpoint. What the source can't tell is None.
+
+    `near_limit` are the clients that are near their limit, `told_limit` those whose limit the answers tell at all.
+    """
 
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     clients: int | None = None
     near_limit: int | None = None
+    told_limit: int | None = None
     limited_clients: Mapping[str, int] | None = None
     has_latency: bool = True
 

@@ -1,7 +1,8 @@
 """api.traffic: how many requests there are, against yesterday and last week."""
 
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from health_cli.checks.api.base import SHOWN, ApiCheck, described
@@ -44,27 +45,34 @@ class Traffic(ApiCheck):
         values: dict[str, float] = {
             "requests_1h": hour.requests, "requests_24h": day.requests, "requests_per_second": hour.requests / HOUR,
         }  # fmt: skip
-        missing, hours = {}, self._remembered(statistics)
-        last = max(statistics.hours, default=0)
+        missing: dict[str, str] = {}
+        notes: list[str] = []
+        hours = self._remembered(statistics, notes)
+        last = int(time.time() // HOUR * HOUR) - HOUR
         for name, ago in (("of_yesterday_percent", DAY), ("of_last_week_percent", 7 * DAY)):
             before = hours.get(last - ago)
-            if before:
+            if before and last in hours:
                 values[name] = 100 * hours[last] / before
             else:
-                missing[name] = "nothing was counted then" if before == 0 else "that hour is not known"
+                missing[name] = "nothing was counted then" if before == 0 else "one of the two hours is not known"
         most = sorted(statistics.day.endpoints.items(), key=lambda item: -item[1].requests)[:SHOWN]
         facts = {
             "endpoints_24h": [described(name, endpoint) for name, endpoint in most],
             "statuses_24h": {str(status): count for status, count in sorted(day.statuses.items())},
         }
-        return self.told(statistics, values, missing, facts)
+        return self.told(replace(statistics, notes=(*statistics.notes, *notes)), values, missing, facts)
 
-    def _remembered(self, statistics: Statistics) -> Mapping[int, int]:
-        """Return the requests of all hours that are known, and keep them for the runs to come."""
-        hours = {**dict(_hours(self.memory.load())), **statistics.hours}
+    def _remembered(self, statistics: Statistics, notes: list[str]) -> Mapping[int, int]:
+        """Return the requests of all hours that are known, and keep them for the runs to come.
+
+        Those of another source are forgotten: it counts other requests.
+        """
+        known = self.memory.load()
+        hours = {**(dict(_hours(known)) if known.get("hours_of") == statistics.source else {}), **statistics.hours}
         newest = max(hours, default=0)
         kept = {at: count for at, count in hours.items() if at > newest - KEPT}
-        self.memory.save({**self.memory.load(), "hours": kept})
+        if why := self.memory.save({**known, "hours": kept, "hours_of": statistics.source}):
+            notes.append(f"nothing is remembered: {why}")
         return kept
 
     def judge(self, measurement: Measurement) -> Result:

@@ -36,7 +36,7 @@ class Noting(Flushing[Notes]):
     """Counts for one handler."""
 
     def __init__(
-        self, connect: Callable[[], redis.Redis], secret: str, handler: str, mask: Callable[[str], str]
+        self, connect: Callable[[float], redis.Redis], secret: str, handler: str, mask: Callable[[str], str]
     ) -> None:
         """Count under the keys of this handler; `mask` leaves out of a message what is secret."""
         self._secret, self._handler, self._mask = secret, handler, mask

@@ -20,4 +20,10 @@ def blocked(request: HttpRequest) -> HttpResponse:
     return HttpResponse("let through")
 
 
-limited_urls = [path("throttled/", throttled), path("blocked/", blocked)]
+@api_view(["GET"])
+@ratelimit(key="ip", rate="2/d")
+def counted(request: Request) -> Response:
+    return Response({})
+
+
+limited_urls = [path("throttled/", throttled), path("blocked/", blocked), path("counted/", counted)]

@@ -15,7 +15,7 @@ from health_cli.checks.api.access_lines import endpoint_of, read
 from health_cli.checks.api.histogram import BUCKETS, bucket_of, percentile
 from health_cli.checks.api.sketch import Sketch
 from tests.checks.api.conftest import Project, Serve
-from tests.conftest import Run
+from tests.conftest import Run, health
 from tests.servers import wait_until
 
 AT = datetime(2026, 11, 25, 14, 0, 1, tzinfo=UTC).timestamp()
@@ -25,15 +25,15 @@ COMBINED = '10.0.0.1 - - [25/Nov/2026:14:00:01 +0000] "GET /orders/17/?page=2 HT
 @pytest.mark.parametrize(
     ("line", "endpoint", "status", "client", "seconds"),
     [
-        (COMBINED, "GET /orders/<id>/", 200, "10.0.0.1", None),
-        (f"{COMBINED} 0.123", "GET /orders/<id>/", 200, "10.0.0.1", 0.123),
-        (f'{COMBINED} rt=0.250 uct="0.001"', "GET /orders/<id>/", 200, "10.0.0.1", 0.25),
+        (COMBINED, "GET /orders/<path>", 200, "10.0.0.1", None),
+        (f"{COMBINED} 0.123", "GET /orders/<path>", 200, "10.0.0.1", 0.123),
+        (f'{COMBINED} rt=0.250 uct="0.001"', "GET /orders/<path>", 200, "10.0.0.1", 0.25),
         ('::1 - ann [25/Nov/2026:14:00:01 +0000] "POST /pay/ HTTP/1.1" 502 0', "POST /pay/", 502, "ann", None),
         ('10.0.0.1 - - [25/Nov/2026:14:00:01 +0000] "GET /wp-login.php HTTP/1.1" 404 9 "-" "-"', "GET (404)", 404,
          "10.0.0.1", None),
         ('{"time_iso8601": "2026-11-25T14:00:01+00:00", "request_method": "GET", "request_uri": "/a/3f2b8c1e7f/?x=1", '
-         '"status": "503", "remote_addr": "10.0.0.2", "request_time": "0.5"}', "GET /a/<id>/", 503, "10.0.0.2", 0.5),
-        ('{"msec": "1795615201.000", "request": "PUT /a HTTP/2", "status": 429}', "PUT /a", 429, "", None),
+         '"status": "503", "remote_addr": "10.0.0.2", "request_time": "0.5"}', "GET /a/<path>", 503, "10.0.0.2", 0.5),
+        ('{"msec": "1795615201.000", "request": "PUT /a HTTP/2", "status": 429}', "PUT /<path>", 429, "", None),
     ],
 )  # fmt: skip
 def test_a_line_of(line: str, endpoint: str, status: int, client: str, seconds: float | None) -> None:
@@ -53,18 +53,46 @@ def test_what_is_no_request_is_counted_as_strange(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "shape"),
+    ("path", "told"),
     [
         ("/", "/"),
-        ("/users/12/orders/3f2b8c1e-7f3a-4c2b-9d4e-0123456789ab", "/users/<id>/orders/<id>"),
-        ("/reset/MTI-c0ffee8c1e7f3a4c2b9d/", "/reset/<id>/"),
-        ("/static/app.css?v=7#x", "/static/app.css"),
-        ("/a/b/c/d/e/f/g/h/i/j", "/a/b/c/d/e/f/g/h"),
+        ("/users/alice@example.com/", "/users/<path>"),
+        ("/verify/k3yT0k3n99/", "/verify/<path>"),
+        ("/users/", "/users/"),
+        ("/Bob.Miller/photos/", "/<path>/<path>"),
+        ("/alice", "/<path>"),
+        ("/static/app.css?v=7#x", "/static/<path>"),
+        ("*", "(none)"),
     ],
 )
-def test_of_a_path_only_its_shape_is_kept(path: str, shape: str) -> None:
-    assert endpoint_of("GET", path, 200) == f"GET {shape}"
-    assert endpoint_of("HACK", path, 200) == f"OTHER {shape}"
+def test_of_a_path_without_a_route_only_its_first_part_is_kept(path: str, told: str) -> None:
+    assert endpoint_of("GET", path, 200) == f"GET {told}"
+    assert endpoint_of("HACK", path, 200) == f"OTHER {told}"
+
+
+@pytest.mark.parametrize(
+    ("line", "endpoint", "status", "seconds"),
+    [
+        (COMBINED.replace('"GET /orders/17/?page=2 HTTP/1.1" 200', '"\\x16\\x03\\x01" 400'), "OTHER (none)", 400, None),
+        (COMBINED.replace('"GET /orders/17/?page=2 HTTP/1.1" 200', '"-" 408'), "OTHER (none)", 408, None),
+        (COMBINED.replace('"GET /orders/17/?page=2 HTTP/1.1" 200', '"" 400'), "OTHER (none)", 400, None),
+        (f'{COMBINED} "2.35"', "GET /orders/<path>", 200, None),
+        (COMBINED.replace('"-"', '"x\\" 99999.9 \\"y"'), "GET /orders/<path>", 200, None),
+        ('{"time": "2026-11-25T14:00:01Z", "status": 200, "request_uri": "/", "duration": 123}', "OTHER /", 200, None),
+        ('{"time": "2026-11-25T14:00:01Z", "status": 200, "request_uri": "/", "took_ms": 123}', "OTHER /", 200, 0.123),
+        ('{"time": "2026-11-25T14:00:01Z", "status": 200, "agent": "a\u2028b"}', "OTHER (none)", 200, None),
+    ],
+)  # fmt: skip
+def test_strange_requests_count_and_no_other_number_is_a_latency(
+    line: str, endpoint: str, status: int, seconds: float | None
+) -> None:
+    (found,), strange = read(f"{line}\n")
+    assert (found.endpoint, found.status, found.seconds, strange) == (endpoint, status, seconds, 0)
+
+
+def test_a_line_that_does_not_end_as_it_should_takes_no_other_with_it() -> None:
+    found, strange = read(f'{COMBINED[:-1]}\\"\n{COMBINED}\n')
+    assert (len(found), strange) in {(1, 1), (2, 0)}
 
 
 @given(st.floats(1e-6, 1e4))
@@ -158,15 +186,15 @@ def test_of_a_path_the_route_is_kept_and_nothing_that_names_anybody(log: Path, t
     [("tests.no_such_urls", "(ModuleNotFoundError: No module named 'tests.no_such_urls')"),
      ("tests.checks.api.slow_urls", "(TimeoutError: that took longer than 1.6 s)")],
 )  # fmt: skip
-def test_where_the_projects_urls_can_not_be_loaded_the_shape_of_a_path_is(
+def test_where_the_projects_urls_can_not_be_loaded_only_the_first_part_is_told(
     log: Path, tmp_path: Path, urls: str, said: str
 ) -> None:
     add(log, line("/orders/7/"), line("/orders/8/"))
     setting = {"API": {"sources": ["access_logs"], "access_logs": [str(log)]}}
     run = Project(tmp_path, {}, setting).probe(env={"API_URLCONF": urls})
-    assert endpoints(run) == {"GET /orders/<id>/": 2}
+    assert endpoints(run) == {"GET /orders/<path>": 2}
     (note,) = run.checks["api.traffic"]["data"]["notes"]
-    assert note.endswith(said) and note.startswith("endpoints are the shapes of paths")
+    assert note.endswith(said) and note.startswith("of paths only the first part is told")
     assert run.seconds < 6
 
 
@@ -186,6 +214,39 @@ def test_runs_go_on_where_the_last_one_ended(log: Path, probe: Any) -> None:
     assert second.metrics("api.limits")["limited_1h"] == 1
     assert probe().metrics("api.traffic")["requests_24h"] == 152
     assert "10.0." not in json.dumps(second.report)
+
+
+def test_an_outage_shows_against_yesterday(log: Path, probe: Any, tmp_path: Path) -> None:
+    last = int(time.time() // 3_600 - 1) * 3_600
+    add(log, line("/orders/1/", ago=time.time() - last + 7_200), line("/orders/2/"))
+    probe()
+    (kept,) = tmp_path.glob("state/*/memory/api.json")
+    kept.write_text(kept.read_text().replace('"hours": {', f'"hours": {{"{last - 86_400}": 100, '))
+    assert probe().metrics("api.traffic")["of_yesterday_percent"] == 0, "nobody asked in the last whole hour"
+
+
+def test_a_log_that_was_just_rotated_is_known_since_its_first_line(log: Path, probe: Any) -> None:
+    add(log.with_name("access.log.1"), *(line("/a/", ago=7_200) for _ in range(50)))
+    add(log, *(line("/b/", ago=60) for _ in range(3)))
+    data = probe().checks["api.traffic"]["data"]
+    assert "since" in data
+
+
+def test_a_source_that_crashes_is_no_end_either(log: Path, tmp_path: Path) -> None:
+    add(log, line("/a/"))
+    cache = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:notaport"}
+    setting = {"API": {"sources": ["middleware", "access_logs"], "access_logs": [str(log)]}}
+    project = Project(tmp_path, {"default": cache}, setting)
+    run = project.probe()
+    assert run.metrics("api.traffic")["requests_1h"] == 1
+    assert "(by the access log instead of the counting middleware: " in run.checks["api.traffic"]["message"]
+    assert "(by the access log)" in health("run", "api.traffic", env={**project.env, "COLUMNS": "200"}).out
+
+
+@pytest.mark.parametrize(("name", "hint"), [("access_logs", "Name their files"), ("request_log", "Name its model")])
+def test_a_source_that_there_is_not_is_refused(tmp_path: Path, name: str, hint: str) -> None:
+    run = Project(tmp_path, {}, {"API": {"sources": [name]}}).probe()
+    assert (run.code, hint in run.checks["health.setup"]["hint"]) == (3, True)
 
 
 def test_a_source_that_fails_is_named_beside_the_one_that_is_taken(log: Path, tmp_path: Path) -> None:

@@ -116,3 +116,53 @@ def test_without_its_tables_or_server_it_says_so(tmp_path: Path) -> None:
     (tmp_path / "db.sqlite3").touch()
     found = project.probe().checks["api.traffic"]
     assert (found["status"], "no such table" in found["message"]) == ("unknown", True)
+
+
+MANY = """
+import datetime
+from django.utils import timezone
+from request.models import Request
+now = timezone.now()
+def rows(count, status, path, ago=1):
+    at = now - datetime.timedelta(hours=ago) if ago > 1 else now - datetime.timedelta(minutes=5)
+    return [Request(time=at, path=path(n), response=status, method="GET", ip="10.0.0.1") for n in range(count)]
+Request.objects.bulk_create(rows(11_000, 200, lambda n: f"/a/{n // 2}/") + rows(1_500, 500, lambda n: f"/b/{n}/"))
+last = now.replace(minute=0, second=0, microsecond=0) - datetime.timedelta(minutes=30)
+for days, count in ((0, 30), (1, 60), (7, 120)):
+    for row in rows(count, 200, lambda n: "/c/"):
+        row.time = last - datetime.timedelta(days=days)
+        row.save()
+Request.objects.filter(path="/c/").update(method="POST")
+for row in rows(1, 200, lambda n: "/d/"):
+    row.time = now - datetime.timedelta(days=9)
+    row.save()
+"""
+
+
+def test_rare_errors_count_among_many_paths_and_yesterday_is_known(tmp_path: Path) -> None:
+    project = migrated(Project(tmp_path, {}, {}, REQUEST, sqlite(tmp_path), ()))
+    project.python(MANY.replace("row.save()", "row.save(force_insert=True)"))
+    run = project.probe()
+    traffic = run.metrics("api.traffic")
+    assert traffic["requests_1h"] >= 12_500 and run.metrics("api.errors")["server_errors_1h"] == 1_500
+    assert run.checks["api.errors"]["status"] == "critical"
+    assert traffic["of_last_week_percent"] is not None and traffic["of_yesterday_percent"] is not None
+
+
+def test_a_column_of_a_foreign_key_may_be_named(tmp_path: Path) -> None:
+    log = {
+        "model": "rest_framework_tracking.APIRequestLog",
+        "time": "requested_at",
+        "status": "status_code",
+        "user": "user_id",
+    }
+    project = migrated(Project(tmp_path, {}, {"API": {"request_log": log}}, TRACKING, sqlite(tmp_path), ()))
+    assert project.probe().metrics("api.traffic")["requests_1h"] == 0
+
+
+def test_a_status_that_is_no_number_says_so(tmp_path: Path) -> None:
+    log = {"model": "rest_framework_tracking.APIRequestLog", "time": "requested_at", "status": "view"}
+    project = migrated(Project(tmp_path, {}, {"API": {"request_log": log}}, TRACKING, sqlite(tmp_path), ()))
+    project.python(FILL)
+    found = project.probe().checks["api.traffic"]
+    assert (found["status"], "The field of the status has 'v" in found["message"]) == ("unknown", True)
