@@ -48,6 +48,7 @@ class Flushing(Generic[Batch]):
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._unseen = self._paused_until = 0.0
+        self._said = ""
         self.clear()
 
     def clear(self) -> None:
@@ -108,7 +109,8 @@ class Flushing(Generic[Batch]):
         crash = attempt(lambda: self._write(batch, within))
         if not isinstance(crash, Crash):
             return True
-        if not isinstance(crash.error, redis.RedisError):  # that it is down, full or busy the check of the cache says
+        if not isinstance(crash.error, redis.ConnectionError | redis.TimeoutError) and crash.text != self._said:
+            self._said = crash.text  # once; that Redis is down the check of the cache says
             logger.warning("what was counted can't be written: %s: %s", crash.name, crash.text)
         self._paused_until = time.monotonic() + PAUSE
         self._client = None

@@ -36,6 +36,7 @@ from health_cli.checks.api.histogram import bucket_of
 from health_cli.checks.flushing import Flushing
 
 CLIENTS_MOST = 50_000  # of a minute in one process, between two writes
+QUIET = 30 * 86_400  # seconds without a request after which it counts as new
 QUEUED = 1_000  # requests that wait at the most; to add them up takes two milliseconds
 
 
@@ -98,8 +99,8 @@ class Counting(Flushing[dict[int, Sums]]):
     def write(self, client: redis.Redis, batch: dict[int, Sums]) -> None:
         """Write them to the buckets."""
         pipeline = client.pipeline(transaction=True)
-        pipeline.set(self._keys.since, int(time.time()), nx=True, ex=KEPT[HOUR] + HOUR)
-        pipeline.expire(self._keys.since, KEPT[HOUR] + HOUR)
+        pipeline.set(self._keys.since, int(time.time()), nx=True, ex=QUIET)
+        pipeline.expire(self._keys.since, QUIET)
         for minute, each in batch.items():
             self._write_minute(pipeline, minute * MINUTE, each)
         pipeline.execute()

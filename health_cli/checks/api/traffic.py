@@ -18,7 +18,7 @@ KEPT = 8 * DAY
 METRICS = (
     metric("requests_1h", help="Requests that were answered in the last hour."),
     metric("requests_24h", help="Requests that were answered in the last 24 hours."),
-    metric("requests_per_second", help="Of the last hour, on average."),
+    metric("requests_per_second", help="Of the last hour, or of what is known of it, on average."),
     metric("of_yesterday_percent", "%", help="Of the last whole hour, of the requests in the same one yesterday."),
     metric("of_last_week_percent", "%", help="Of the last whole hour, of the requests in the same one a week ago."),
 )
@@ -43,7 +43,8 @@ class Traffic(ApiCheck):
         statistics = self.statistics()
         hour, day = statistics.hour.total, statistics.day.total
         values: dict[str, float] = {
-            "requests_1h": hour.requests, "requests_24h": day.requests, "requests_per_second": hour.requests / HOUR,
+            "requests_1h": hour.requests, "requests_24h": day.requests,
+            "requests_per_second": hour.requests / max(1.0, min(HOUR, time.time() - (statistics.since or 0.0))),
         }  # fmt: skip
         missing: dict[str, str] = {}
         notes: list[str] = []
