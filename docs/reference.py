@@ -19,6 +19,7 @@ from health_cli.checks.cache.django_cache import DjangoCache
 from health_cli.checks.cache.local import LocalCache
 from health_cli.checks.cache.memcached import Memcached
 from health_cli.checks.cache.redis import Redis
+from health_cli.checks.cache_key import CacheKey
 from health_cli.checks.celery.broker import Broker, LocalBroker
 from health_cli.checks.celery.failures import Failures
 from health_cli.checks.celery.queue import QueueCheck
@@ -34,6 +35,7 @@ from health_cli.checks.deploy.static import Static
 from health_cli.checks.deploy.system_checks import SystemChecks
 from health_cli.checks.deploy.version import Version
 from health_cli.checks.file import File
+from health_cli.checks.heartbeat import Heartbeat
 from health_cli.checks.host.cpu import Cpu
 from health_cli.checks.host.disk import Disk
 from health_cli.checks.host.load import Load
@@ -100,6 +102,8 @@ PAGES: Mapping[str, Check] = {
     "host-process": Process(name="host.process:web"),
     "sql": Sql(name="shop.unpaid"),
     "plugin": Plugin(name="other.disk"),
+    "cache-key": CacheKey(name="shop.backlog"),
+    "heartbeat": Heartbeat(),
 }
 
 

@@ -13,6 +13,7 @@ COMMANDS = {
     "prune": ("health_cli.cli.prune", "Condense and delete old runs now, as the settings say."),
     "list": ("health_cli.cli.catalogue", "What would run, with every threshold and where it comes from."),
     "explain": ("health_cli.cli.explain", "What a check looks at: metrics, thresholds, options, grants."),
+    "beat": ("health_cli.cli.beat", "A job says that it has run, for a check that waits for it."),
     "history": ("health_cli.cli.history", "How a metric went: a plot, its trends, or an export."),
 }
 

@@ -18,7 +18,7 @@ from health_cli.core.guard import Crash, attempt
 from health_cli.core.names import nearest
 from health_cli.core.result import subsystem_of
 
-OURS = frozenset({"name", "metrics"})  # fields that the setting does not give
+OURS = frozenset({"name", "metrics", "memory"})  # fields that the setting does not give
 VALUE = "value"  # the metric whose unit it may give
 
 
@@ -109,15 +109,17 @@ def _own_problems(check: Check, source: Source) -> Iterator[str]:
     wrong = attempt(verify) if verify else None
     if isinstance(wrong, Crash):
         yield f": {wrong.text}"
-    alias = getattr(check, "database", None)
-    if alias is not None and alias not in source.databases:
-        yield f"['database'] is {alias!r}, and DATABASES has {', '.join(source.databases) or 'none'}."
+    for option, setting, known in (("database", "DATABASES", source.databases), ("cache", "CACHES", source.caches)):
+        alias = getattr(check, option, "")
+        if alias and alias not in known:
+            yield f"['{option}'] is {alias!r}, and {setting} has {', '.join(known) or 'none'}."
 
 
 def _overrides(name: str, given: Mapping[str, Any], check: Check) -> Iterator[Override]:
     """Yield the thresholds that stand with a check: for its main metric, or for several by their names."""
     main = getattr(check, "main", "")
+    implied = getattr(check, "implied", {})
     for which in RANGES:
-        ranges = given.get(which, {})
+        ranges = given.get(which) or implied.get(which, {})
         for metric, text in (ranges if isinstance(ranges, Mapping) else {main: ranges}).items():
             yield Override(target=f"{name}/{metric}", which=which, text=str(text), place="setting")

@@ -26,6 +26,8 @@ KINDS = {
     "PROCESS": CheckKind("health_cli.checks.host.process:Process", "pattern", "host.process"),
     "SQL": CheckKind("health_cli.checks.sql:Sql", "query"),
     "PLUGIN": CheckKind("health_cli.checks.plugin:Plugin", "command"),
+    "CACHE_KEY": CheckKind("health_cli.checks.cache_key:CacheKey", "key"),
+    "HEARTBEAT": CheckKind("health_cli.checks.heartbeat:Heartbeat", "every"),
 }
 RANGES = ("warning", "critical")
 SHAPE = "a dict with one of " + ", ".join(KINDS) + ', as {"TCP": "mail.example.org:25"}'

@@ -96,6 +96,16 @@ def _explained(crash: Crash, secrets: frozenset[str]) -> ConfigError:
     return error
 
 
+def heartbeats(request: Request) -> dict[str, Check]:
+    """Return the checks of the setting that wait for a beat, by their names; ConfigError where the setting is wrong."""
+    source = locate(request.settings, request.chdir, request.pythonpath)
+    setting, problems = validate(source.setting)
+    if problems:
+        raise ConfigError.of([problem.message for problem in problems])
+    checks, _ = declared(source, setting, ())
+    return {check.name: check for check in checks if "HEARTBEAT" in setting.CHECKS[check.name]}
+
+
 def _catalogue(request: Request, source: Source, plugins: bool) -> Catalogue:
     setting, problems = validate(source.setting)
     if problems:

@@ -10,7 +10,11 @@ from tests.checks.made import Project, with_check
 @pytest.mark.parametrize(
     ("name", "about", "said"),
     [
-        ("shop.x", {}, "must be a dict with one of HTTP, TCP, DNS, TLS, FILE, PROCESS, SQL, PLUGIN"),
+        (
+            "shop.x",
+            {},
+            "must be a dict with one of HTTP, TCP, DNS, TLS, FILE, PROCESS, SQL, PLUGIN, CACHE_KEY, HEARTBEAT",
+        ),
         ("shop.x", {"SQL": "SELECT 1", "TCP": "a:1"}, "must be a dict with one of"),
         ("shop.x", {"SQL": 7}, "['query'] is of another type than it must be: a text."),
         ("shop.x", {"SQL": "SELECT 1", "databse": "x"}, "has an unknown option 'databse'; nearest: database"),
@@ -30,6 +34,8 @@ from tests.checks.made import Project, with_check
         ("shop.x", {"TCP": "nowhere"}, "'nowhere' is no host and port"),
         ("shop.x", {"TLS": "a:99999"}, "'a:99999' is no host and port"),
         ("shop.x", {"PROCESS": "("}, "'(' is no regular expression"),
+        ("shop.x", {"HEARTBEAT": "soon"}, "'soon'"),
+        ("shop.x", {"CACHE_KEY": "k", "cache": "other"}, "['cache'] is 'other', and CACHES has default."),
         ("shop.x", {"PLUGIN": []}, "there is no command"),
         ("shop.x", {"PLUGIN": ["x"], "warning": "5"}, "takes no thresholds: give them to the plugin itself."),
         ("shop.x", {"PLUGIN": ["x", "env:LOST"]}, "the variable LOST is not set"),

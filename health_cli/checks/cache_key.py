@@ -1,0 +1,55 @@
+"""CACHE_KEY in CHECKS: a number that an application leaves in a cache."""
+
+import time
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import ClassVar
+
+from health_cli.core.check import Check
+from health_cli.core.errors import Failure
+from health_cli.core.kind import Kind
+from health_cli.core.measurement import Measurement
+from health_cli.core.metric import Metric, metric
+from health_cli.core.result import Result
+from health_cli.core.status import Status
+from health_cli.core.units import humanize
+
+METRICS = (metric("value", help="The number; with `timestamp` the seconds since the time that it is."),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheKey(Check):
+    """A number in a cache of the project: `"CHECKS": {"shop.backlog": {"CACHE_KEY": "backlog", "critical": "500"}}`.
+
+    The application leaves it by `cache.set("backlog", 17)`. `cache` is the alias, `default` by default, and it is read
+    as the project reads it, with its prefix and version. With `timestamp` it is a time since the epoch, as
+    `time.time()` gives it, and what is judged are the seconds since then. Where there is no such key, or no number in
+    it, the check is unknown.
+    """
+
+    name: str = "cache_key"
+    metrics: tuple[Metric, ...] = field(default=METRICS)
+    key: str = ""
+    cache: str = "default"
+    timestamp: bool = False
+    main: ClassVar[str] = "value"
+
+    def gather(self) -> Measurement:
+        """Read it; Failure where it is no number."""
+        client = import_module("health_cli.checks.cache_key_client")
+        found = client.value_of(self.cache, self.key)
+        try:
+            number = float(found)
+        except (TypeError, ValueError):
+            what = "is not there" if found is None else f"is {type(found).__name__}, no number"
+            raise Failure(
+                Kind.MISSING, f"The key {self.key!r} in the cache '{self.cache}' {what}.", summary="no number",
+                hint="Does the application leave it, in this cache, and has it expired?", status=Status.UNKNOWN,
+            ) from None  # fmt: skip
+        value = max(0.0, time.time() - number) if self.timestamp else number
+        return Measurement(values={"value": int(value) if value.is_integer() else value})
+
+    def judge(self, measurement: Measurement) -> Result:
+        """Say how much it is."""
+        unit = "s" if self.timestamp else self.metrics[0].unit
+        return self.result(measurement, summary=humanize(measurement.values["value"], unit))
