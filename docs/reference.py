@@ -35,6 +35,7 @@ from health_cli.checks.deploy.static import Static
 from health_cli.checks.deploy.system_checks import SystemChecks
 from health_cli.checks.deploy.version import Version
 from health_cli.checks.file import File
+from health_cli.checks.foreign import Foreign
 from health_cli.checks.heartbeat import Heartbeat
 from health_cli.checks.host.cpu import Cpu
 from health_cli.checks.host.disk import Disk
@@ -102,6 +103,7 @@ PAGES: Mapping[str, Check] = {
     "host-process": Process(name="host.process:web"),
     "sql": Sql(name="shop.unpaid"),
     "plugin": Plugin(name="other.disk"),
+    "django-health-check": Foreign(name="old.mail"),
     "cache-key": CacheKey(name="shop.backlog"),
     "heartbeat": Heartbeat(),
 }

@@ -87,7 +87,9 @@ def _value(key: str, value: Any, known: Mapping[str, Any], problems: list[str]) 
     default = known[key]
     if isinstance(default, tuple) and isinstance(value, str) and key == "command":
         value = shlex.split(value)
-    texts = value if isinstance(value, list | tuple) else value.values() if isinstance(value, Mapping) else ()
+    texts = value if isinstance(value, list | tuple) else ()
+    if key == "headers" and isinstance(value, Mapping):
+        texts = list(value.values())
     if not fits(value, default) or not all(isinstance(text, str) for text in texts):
         problems.append(f"['{key}'] is of another type than it must be: a {word_of(default)}.")
         return None

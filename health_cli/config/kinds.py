@@ -26,6 +26,7 @@ KINDS = {
     "PROCESS": CheckKind("health_cli.checks.host.process:Process", "pattern", "host.process"),
     "SQL": CheckKind("health_cli.checks.sql:Sql", "query"),
     "PLUGIN": CheckKind("health_cli.checks.plugin:Plugin", "command"),
+    "DJANGO_HEALTH_CHECK": CheckKind("health_cli.checks.foreign:Foreign", "path"),
     "CACHE_KEY": CheckKind("health_cli.checks.cache_key:CacheKey", "key"),
     "HEARTBEAT": CheckKind("health_cli.checks.heartbeat:Heartbeat", "every"),
 }

@@ -13,7 +13,7 @@ from tests.checks.made import Project, with_check
         (
             "shop.x",
             {},
-            "must be a dict with one of HTTP, TCP, DNS, TLS, FILE, PROCESS, SQL, PLUGIN, CACHE_KEY, HEARTBEAT",
+            "must be a dict with one of HTTP, TCP, DNS, TLS, FILE, PROCESS, SQL, PLUGIN, DJANGO_HEALTH_CHECK,",
         ),
         ("shop.x", {"SQL": "SELECT 1", "TCP": "a:1"}, "must be a dict with one of"),
         ("shop.x", {"SQL": 7}, "['query'] is of another type than it must be: a text."),

@@ -1,0 +1,45 @@
+"""Runs a check class of django-health-check. Loaded only when one is asked for."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from health_cli.checks.project import load_project
+from health_cli.core import aio
+from health_cli.core.errors import Failure
+from health_cli.core.guard import Crash, attempt
+from health_cli.core.kind import Kind
+from health_cli.core.status import Status
+
+VERDICTS = "HealthCheckException"  # what its verdicts are derived from
+WARNING = "ServiceWarning"
+
+
+def run(path: str, options: Mapping[str, Any]) -> tuple[str, str, Mapping[str, str]]:
+    """Return the verdict (nothing where it is well), what it says, and what tells it from others; Failure."""
+    load_project()
+    made = attempt(lambda: import_string(path)(**options))
+    if isinstance(made, Crash):
+        missing = isinstance(made.error, ImportError)
+        hint = "Is it installed here? pip install django-health-check" if missing else ""
+        raise _unusable(f"{path} can't be made: {made.name}: {made.text}", hint)
+    if not callable(getattr(made, "run", None)):
+        raise _unusable(f"{path} has no run(): it is no check of django-health-check 4", "Is it one of version 3?")
+    labels = {key: str(value) for key, value in dict(getattr(made, "labels", {}) or {}).items()}
+    is_async = inspect.iscoroutinefunction(made.run)
+    outcome = attempt(lambda: aio.run(made.run()) if is_async else made.run())
+    if isinstance(outcome, Crash):
+        names = [each.__name__ for each in type(outcome.error).__mro__]
+        if VERDICTS not in names:
+            raise outcome.error
+        return (WARNING if WARNING in names else names[0]), str(getattr(outcome.error, "message", outcome.text)), labels
+    return "", str(getattr(made, "pretty_status", lambda: "OK")()), labels
+
+
+def _unusable(text: str, hint: str) -> Failure:
+    return Failure(
+        Kind.MISCONFIGURED, f"{text}.", summary="can't be made", hint=hint or "Correct it in HEALTH_CLI['CHECKS'].",
+        status=Status.UNKNOWN,
+    )  # fmt: skip
