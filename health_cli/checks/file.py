@@ -96,7 +96,7 @@ class File(Check):
         return Failure(
             Kind.AUTH if isinstance(error, PermissionError) else Kind.MISCONFIGURED,
             f"{path} can't be looked at: {error.strerror}.", summary="not readable", status=Status.UNKNOWN,
-            hint=f"Let this user enter the folder: setfacl -m u:{os.getuid()}:rx {os.path.dirname(path) or '.'}",
+            hint=f"Let this user enter each folder of it: namei -l {path}; setfacl -m u:{os.getuid()}:rx FOLDER",
         )  # fmt: skip
 
     def judge(self, measurement: Measurement) -> Result:

@@ -5,6 +5,7 @@ back. Needs the client library.
 """
 
 import atexit
+import json
 import logging
 import os
 import threading
@@ -28,6 +29,16 @@ PAUSE = 10.0  # seconds for which a Redis that failed is left alone
 PATIENCE = 600.0  # seconds that sums are kept while it can't be written to
 
 
+Command = list[str]
+# Does the commands, unless those of this name were done: a Redis that was frozen does what it had been sent once it
+# goes on, and by then whoever sent it has given up waiting.
+ONCE = """
+if redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then
+    for _, command in ipairs(cjson.decode(ARGV[2])) do redis.call(unpack(command)) end
+end
+"""
+
+
 class Flushing(Generic[Batch]):
     """The sums of one process. Who derives from it says how they are taken, written and kept."""
 
@@ -49,6 +60,7 @@ class Flushing(Generic[Batch]):
         self._wake = threading.Event()
         self._unseen = self._paused_until = 0.0
         self._said = ""
+        self._held: _Held[Batch] | None = None
         self.clear()
 
     def clear(self) -> None:
@@ -59,12 +71,12 @@ class Flushing(Generic[Batch]):
         """Return the sums and begin new ones, under the lock; None where there are none."""
         raise NotImplementedError
 
-    def keep(self, batch: Batch, oldest: float) -> None:
-        """Take sums back that could not be written, but for those from before a time; under the lock."""
+    def forget(self, oldest: float) -> None:
+        """Forget the sums from before a time, since the epoch; under the lock."""
         raise NotImplementedError
 
-    def write(self, client: redis.Redis, batch: Batch) -> None:
-        """Write sums in one round trip, all or nothing; RedisError."""
+    def commands(self, client: redis.Redis, batch: Batch) -> list[Command]:
+        """Return the commands that add sums to what is there. It may read before; RedisError."""
         raise NotImplementedError
 
     def counted(self) -> None:
@@ -99,14 +111,17 @@ class Flushing(Generic[Batch]):
         if time.monotonic() < self._paused_until or not self._writing.acquire(timeout=patience):
             return False
         try:
+            if self._held and not self._write_or_keep(self._held, within):
+                return False
             with self._lock:
                 batch = self.take()
-            return batch is None or self._write_or_keep(batch, within)
+            return batch is None or self._write_or_keep(_Held(batch), within)
         finally:
             self._writing.release()
 
-    def _write_or_keep(self, batch: Batch, within: float) -> bool:
-        crash = attempt(lambda: self._write(batch, within))
+    def _write_or_keep(self, held: "_Held[Batch]", within: float) -> bool:
+        crash = attempt(lambda: self._write(held, within))
+        self._held = held if isinstance(crash, Crash) and held.at > time.time() - PATIENCE else None
         if not isinstance(crash, Crash):
             return True
         if not isinstance(crash.error, redis.ConnectionError | redis.TimeoutError) and crash.text != self._said:
@@ -115,14 +130,25 @@ class Flushing(Generic[Batch]):
         self._paused_until = time.monotonic() + PAUSE
         self._client = None
         with self._lock:
-            self.keep(batch, time.time() - PATIENCE)
+            self.forget(time.time() - PATIENCE)
         return False
 
-    def _write(self, batch: Batch, within: float) -> None:
+    def _write(self, held: "_Held[Batch]", within: float) -> None:
         client = self._client
         if client is None or within:
             client = self._connect(within or ANSWER)
-            client.ping()  # one that does not answer could have written, and what is kept would count twice
         if not within:
             self._client = client
-        self.write(client, batch)
+        if held.commands is None:
+            held.commands = json.dumps(self.commands(client, held.batch))
+        client.eval(ONCE, 1, f"health-cli:written:{held.name}", str(2 * int(PATIENCE)), held.commands)
+
+
+class _Held(Generic[Batch]):
+    """Sums that are being written, and how: under a name, so that a write of which nobody knows whether it was done is
+    done once. `at` is when they were taken, since the epoch.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch, self.name, self.at = batch, os.urandom(8).hex(), time.time()
+        self.commands: str | None = None

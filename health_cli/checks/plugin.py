@@ -50,11 +50,9 @@ class Plugin(Check):
         return secrets_of(self.command)
 
     def verify(self) -> None:
-        """Raise ValueError where there is no command, or a variable that it names is not set."""
+        """Raise ValueError where there is no command."""
         if not self.command:
             raise ValueError("there is no command")
-        for word in self.command:
-            resolved(word)
 
     def gather(self) -> Ended:
         """Run it; Failure where it can't be run, or does not end."""

@@ -1,7 +1,10 @@
 """Asks a database a query that may not write, through Django's backend. Loaded only when that is asked."""
 
 import math
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +25,7 @@ READ_ONLY = {
     "sqlite": "PRAGMA query_only = ON",
 }  # fmt: skip
 PART = 0.8  # of the time after which the server ends it: before we do
+STOPPED = ("interrupted", "canceling statement due to statement timeout")  # what SQLite and PostgreSQL say then
 OVER = (1317, 1969, 3024)  # MySQL's and MariaDB's errors for a statement that was ended
 
 
@@ -45,9 +49,26 @@ def _asked(connection: BaseDatabaseWrapper, query: str, limit: float) -> Measure
         if connection.vendor in READ_ONLY:
             cursor.execute("BEGIN")  # what is not committed is rolled back by the end of the connection
         began = time.monotonic()
-        cursor.execute(query)  # without parameters, so that a % in it stays one
-        rows = cursor.fetchmany(2) if cursor.description else []
+        with _interrupted(connection, limit * PART):
+            cursor.execute(query)  # without parameters, so that a % in it stays one
+            rows = cursor.fetchmany(2) if cursor.description else []
         return _measured(rows, time.monotonic() - began)
+
+
+@contextmanager
+def _interrupted(connection: BaseDatabaseWrapper, limit: float) -> Iterator[None]:
+    """Interrupt SQLite, which has no limit of its own, after so many seconds."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    timer = threading.Timer(limit, connection.connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def _limit(connection: BaseDatabaseWrapper, cursor: Any, limit: float) -> None:
@@ -75,7 +96,7 @@ def _measured(rows: Any, took: float) -> Measurement:
 
 def _failure(alias: str, error: Error, limit: float) -> Failure:
     text, see = words(error), f"See more: health run database:{alias}"
-    if isinstance(error, NoAnswer) or error.args[:1] in {(code,) for code in OVER} or "statement timeout" in text:
+    if isinstance(error, NoAnswer) or error.args[:1] in {(code,) for code in OVER} or text.startswith(STOPPED):
         return Failure(
             Kind.TIMEOUT, f"The query did not end within {limit:g} s: {text}", summary=f"no answer in {limit:g} s",
             hint="Look at it with EXPLAIN: it may lack an index.",

@@ -19,6 +19,7 @@ from health_cli.core.names import nearest
 from health_cli.core.result import subsystem_of
 
 OURS = frozenset({"name", "metrics", "memory"})  # fields that the setting does not give
+OF_TEXTS = ("list", "dict")
 VALUE = "value"  # the metric whose unit it may give
 
 
@@ -52,7 +53,7 @@ def _made(name: str, given: Mapping[str, Any], source: Source) -> Check:
     values = {kind.field if key == kind_of(given) else key: value for key, value in given.items()}
     unit, ranges = values.pop("unit", None), [values.pop(which, None) for which in RANGES]
     check = cls(name=name)
-    main = getattr(cls, "main", "")
+    main = getattr(replace(check, **{key: value for key, value in values.items() if key == "json"}), "main", "")
     if not main and any(ranges):
         problems.append(f" takes no thresholds: give them to the {kind_of(given).lower()} itself.")
     known = {item.name: getattr(check, item.name) for item in fields(check) if item.name not in OURS}
@@ -81,17 +82,22 @@ def _name_problems(name: str, word: str) -> Iterator[str]:
 
 def _value(key: str, value: Any, known: Mapping[str, Any], problems: list[str]) -> Any:
     if key not in known:
-        allowed = ", ".join(sorted({*known, *RANGES}))
+        allowed = ", ".join(sorted({*known, *RANGES, "unit"}))
         problems.append(f" has an unknown option {key!r}{nearest(key, known)} (options: {allowed}).")
         return None
     default = known[key]
     if isinstance(default, tuple) and isinstance(value, str) and key == "command":
-        value = shlex.split(value)
+        words = attempt(lambda: shlex.split(value))
+        if isinstance(words, Crash):
+            problems.append(f"['{key}'] can't be split into words: {words.text}.")
+            return None
+        value = words
     texts = value if isinstance(value, list | tuple) else ()
     if key == "headers" and isinstance(value, Mapping):
         texts = list(value.values())
     if not fits(value, default) or not all(isinstance(text, str) for text in texts):
-        problems.append(f"['{key}'] is of another type than it must be: a {word_of(default)}.")
+        of = " of texts" if word_of(default) in OF_TEXTS else ""
+        problems.append(f"['{key}'] is of another type than it must be: a {word_of(default)}{of}.")
         return None
     return tuple(value) if isinstance(default, tuple) else value
 

@@ -18,12 +18,12 @@ from health_cli.core.instance import instance_of
 HANDLER = "health_cli.log_handler.CountingHandler"
 # What stands where a formatter's field is; all others are skipped over.
 _FIELDS = {
-    "asctime": r"(?P<time>\S+(?:\ \S+){blanks})",
+    "asctime": r"(?P<time>(?=[^\n]{0,40}\d)\S+(?:\ \S+){blanks})",
     "levelname": "(?P<level>[A-Z][A-Z_]+)",
     "name": r"(?P<logger>\S+?)",
     "message": "(?P<message>.*)",
 }
-ASCTIME = "2026-11-25 14:00:00,123"  # as Python writes it, where no datefmt says otherwise
+ASCTIME = r"(?P<time>\d{4}-\d\d-\d\d\ \d\d:\d\d:\d\d\S*)"  # as Python writes it, where no datefmt says otherwise
 # Fields that have no blank in them; of all others so many characters are looked through.
 _WORDS = frozenset({"created", "filename", "funcName", "levelno", "lineno", "module", "msecs", "process", "processName",
                     "relativeCreated", "taskName", "thread"})  # fmt: skip
@@ -99,19 +99,21 @@ def _pattern(formatter: Mapping[str, Any]) -> str:
 
 
 def pattern_of(form: Any, style: Any = "%", datefmt: Any = None) -> str:
-    """Return the pattern of records that a formatter writes; nothing where the format does not tell their level."""
+    """Return the pattern of records that a formatter writes; nothing where it has neither their level nor a time."""
     if not isinstance(form, str):
         return ""
     parts = list(_parts(form.partition("\n")[0], style or "%"))
-    if ("levelname", True) not in parts:
-        return ""
+    if ("levelname", True) not in parts and ("asctime", True) not in parts:
+        return ""  # nothing would tell where a record begins
     seen: set[str] = set()
     pattern = "^"
     for text, is_field in parts:
         known = _FIELDS.get(text) if is_field and text not in seen else None
+        if known and text == "asctime" and not datefmt:
+            known = ASCTIME
         seen.add(text if is_field else "")
         pattern += (known or (_WORD if text in _WORDS else _OTHER)) if is_field else re.escape(text)
-    pattern = pattern.replace("{blanks}", f"{{{str(datefmt or ASCTIME).count(' ')}}}")
+    pattern = pattern.replace("{blanks}", f"{{{str(datefmt).count(' ')}}}")
     return pattern.replace(r"\ ", r"\ ++") if "(?P<message>" in pattern else f"{pattern}$"
 
 

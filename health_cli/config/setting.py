@@ -303,14 +303,15 @@ def _log(value: object) -> Iterator[Problem]:
     known = _JOURNAL_OPTIONS if "unit" in value else _LOG_OPTIONS
     paths = [value["paths"]] if isinstance(value.get("paths"), str) else value.get("paths")
     is_list = isinstance(paths, list | tuple) and bool(paths) and all(isinstance(p, str) and p for p in paths)
-    if known is _LOG_OPTIONS and not is_list:
-        yield _wrong(value.get("paths"), "a path, a list of paths, or a dict with 'paths' or 'unit', and options")
-        return
     for key in value:
         if key not in known:
-            yield Problem("E002", f" has an unknown option {key!r}.", f"The options are {', '.join(known)}.")
-        elif not isinstance(value[key], known[key]):
+            text = f" has an unknown option {key!r}{nearest(str(key), known)}."
+            yield Problem("E002", text, f"The options are {', '.join(known)}.")
+        elif not isinstance(value[key], known[key]) and key not in {"window", "paths"}:
             yield Problem("E003", f"['{key}'] is {value[key]!r}: it must be a text.")
+    if known is _LOG_OPTIONS and not is_list:
+        yield Problem("E003", " must be a path, a list of paths, or a dict with 'paths' or 'unit', and options.")
+        return
     yield from (Problem("E003", text) for text in _log_pattern(str(value.get("pattern", ""))))
     if value.get("floor", "") not in {"", "warning", "error", "critical"}:
         yield Problem("E003", f"['floor'] is {value['floor']!r}: it must be one of warning, error, critical.")

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import NamedTuple
 
 from health_cli.config import full_in
@@ -148,7 +150,7 @@ def refuse_lost(given: Sequence[Override], checks: Sequence[Check], families: Se
     problems = [
         f"{o.place} {o.target}: no check has such a metric{nearest(o.target, known)}."
         for o in given
-        if not any(o.metric_of(check) for check in checks) and not _absent_instance(o, families)
+        if not any(o.metric_of(check) for check in checks) and not _absent_instance(o, checks, families)
     ]
     if problems:
         raise ConfigError.of(
@@ -156,6 +158,21 @@ def refuse_lost(given: Sequence[Override], checks: Sequence[Check], families: Se
         )
 
 
-def _absent_instance(override: Override, families: Sequence[str]) -> bool:
+def _absent_instance(override: Override, checks: Sequence[Check], families: Sequence[str]) -> bool:
+    """Tell whether a threshold of the setting may be for what another host has: one of a metric that there is."""
     family, colon, _ = override.pattern.partition(":")
-    return override.place == "setting" and bool(colon) and family in families
+    if override.place != "setting" or not colon or family not in families:
+        return False
+    here = any(matches(check.name, override.target) for check in checks)  # several metrics, and none is named
+    return not here and (not override.metric or override.metric in _metrics_of(family))
+
+
+def _metrics_of(family: str) -> set[str]:
+    """Return the names of all metrics that the checks of a subsystem have, whatever they look at."""
+    package = import_module(f"health_cli.checks.{family.partition('.')[0]}")
+    paths = getattr(package, "__path__", None)
+    names = [found.name for found in iter_modules(paths, f"{package.__name__}.")] if paths else []
+    modules = [package, *(import_module(name) for name in names if not name.endswith("_client"))]
+    values = [value for module in modules for value in vars(module).values()]
+    classes = [value for value in values if isinstance(value, type) and issubclass(value, Check)]
+    return {metric.name for cls in classes for metric in cls().metrics}

@@ -23,11 +23,19 @@ SECRET_NAME = re.compile(
 # Every repetition is bounded, so that no text takes long to be searched.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31}://)([^\s/@:'\"]{0,256}):((?:(?!://)[^\s'\"]){0,1024})@")
 _PAIR = re.compile(
-    r"((?:pass(?:word|wd|phrase)?|pwd|secret(?:_?key)?|(?:auth_?|access_?)?token|api_?key)['\"]?\s*(?:=>?|:)\s*)"
+    r"((?:pass(?:wor[dt]|wd|phrase)?|pwd|(?:secret|token|passw(?:or)?d|credentials?|signature|private_?key|dsn"
+    r"|(?:api|auth|access|session)[_-]?key|session_?id)[\w-]{0,24})['\"]?\s{0,8}(?:=>?|:)\s{0,8})"
     r"(?!(?-i:YES|NO)(?:[\s,;)}\]]|$))"  # MySQL says whether one was given
     r"(\"(?:\\.|[^\"\\]){0,1024}\"|'(?:\\.|[^'\\]){0,1024}'|[^\s,;)}\]'\"]+)",
     re.IGNORECASE,
 )
+# Headers of HTTP that say who asks, and JSON Web Tokens wherever they stand.
+_HEADER = re.compile(
+    r"((?:(?:proxy-)?authorization['\"]?\s{0,8}[:=]\s{0,8}['\"]?(?:(?:bearer|basic|digest|token)\s)?\s{0,8})"
+    r"|(?:\b(?:bearer|basic)\s(?=[\w.~+/=-]{16}))|(?:\b(?:set-)?cookie['\"]?\s{0,8}:\s{0,8}))([^\s'\"][^\n'\"]{0,1024}|$)",
+    re.IGNORECASE,
+)
+_JWT = re.compile(r"\beyJ[\w-]{8,1024}\.[\w-]{8,4096}(?:\.[\w-]{0,1024})?")
 # The names under which even a number is one: PASSWORD_RESET_TIMEOUT is none.
 _NUMBER_NAME = re.compile(r"(pass(word|wd|phrase)?|secret|token|(^|_)(pin|pwd|key))$", re.IGNORECASE)
 # What stands under such names without being a secret: switches and small numbers.
@@ -57,7 +65,9 @@ class Redactor:
             text = self._values.sub(MASK, text)
         if "://" in text:
             text = _URL.sub(rf"\1\2:{MASK}@", text)
-        return _PAIR.sub(rf"\g<1>{MASK}", text)
+        if "eyJ" in text:
+            text = _JWT.sub(MASK, text)
+        return _PAIR.sub(rf"\g<1>{MASK}", _HEADER.sub(rf"\g<1>{MASK}", text))
 
     def data(self, value: Any, *, secret: bool = False) -> Any:
         """Return JSON-like data with every text in it masked, and whatever stands under a secret name."""

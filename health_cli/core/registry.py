@@ -39,7 +39,7 @@ def select(
     `families` are further words that a mistyped pattern may have meant.
     """
     names = {check.name for check in checks}
-    known = sorted({*names, *map(subsystem_of, names), *families})
+    known = sorted({*names, *map(subsystem_of, names), *families} - {*patterns, *skip})
     lost = [p for p in (*patterns, *skip) if not any(matches(check.name, p) for check in checks)]
     if lost:
         raise ConfigError.of(

@@ -293,3 +293,33 @@ def test_a_key_of_many_lines_is_masked_whole_and_line_by_line() -> None:
     assert time.process_time() - began < 1
     for text in (key, repr(key), f"line: {lines[7]}"):
         assert "Ab1+" not in redactor.text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["AWS_SECRET_ACCESS_KEY=hunter2", '{"aws_secret_access_key": "hunter2"}', "my_secret_value: hunter2",
+     "private_key=hunter2", "session_key=hunter2", "credentials=hunter2", "SENTRY_DSN=hunter2", "password_hash=hunter2",
+     "Authorization: Bearer hunter2", "authorization: Basic hunter2=", "'Authorization': 'Bearer hunter2'",
+     "X-Api-Key: hunter2", "stripe-api-key: hunter2", "Cookie: sessionid=hunter2; csrftoken=hunter2",
+     "Set-Cookie: sessionid=hunter2", "passwort=hunter2", "got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0.hunter2x",
+     "sent Bearer hunter2hunter2hunter2"],
+)  # fmt: skip
+def test_what_is_secret_in_logs_is_masked(text: str) -> None:
+    assert "hunter2" not in Redactor().text(text) and "***" in Redactor().text(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["passenger: 5", "passed: 17 of 20", "a bearer of news: fine", "keys: 12", "cookies eaten"]
+)
+def test_what_only_looks_like_it_is_left(text: str) -> None:
+    assert Redactor().text(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["secret" + "-" * 60_000, "authorization" + " " * 60_000, "cookie:" * 9_000, "eyJ" + "a" * 60_000],
+)  # fmt: skip
+def test_no_text_takes_it_long(text: str) -> None:
+    began = time.monotonic()
+    Redactor().text(text)
+    assert time.monotonic() - began < 1

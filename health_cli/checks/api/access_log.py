@@ -44,6 +44,7 @@ class Sums:
     def __init__(self, now: float) -> None:
         """Begin now."""
         self.since, self.short_until = now, 0.0
+        self.paths: list[str] = []
         self.files: dict[str, Position] = {}
         self.counts: dict[int, dict[int, Counter[str]]] = {MINUTE: {}, HOUR: {}}
         self.clients: dict[int, dict[int, Sketch]] = {FEW: {}, HOUR: {}}
@@ -80,6 +81,7 @@ class Sums:
         return {
             "since": self.since,
             "short_until": self.short_until,
+            "paths": self.paths,
             "files": {path: position.to_json() for path, position in self.files.items()},
             "counts": self.counts,
             "clients": {size: {n: each.to_text() for n, each in some.items()} for size, some in self.clients.items()},
@@ -89,7 +91,7 @@ class Sums:
     def from_json(cls, data: Mapping[str, Any]) -> "Sums":
         """Read back what `to_json` wrote; KeyError, TypeError or ValueError where it is not that."""
         sums = cls(float(data["since"]))
-        sums.short_until = float(data["short_until"])
+        sums.short_until, sums.paths = float(data["short_until"]), list(data["paths"])
         sums.files = {path: Position.from_json(position) for path, position in data["files"].items()}
         for size in sums.counts:
             sums.counts[size] = {int(n): Counter(fields) for n, fields in data["counts"][str(size)].items()}
@@ -116,7 +118,8 @@ class AccessLog:
         """Read what is new; Failure where there is no log, or none that is understood."""
         paths, others = self._found()
         kept = attempt(lambda: Sums.from_json(memory.load()["access_log"]))
-        sums = Sums(now) if isinstance(kept, Crash) else kept
+        sums = Sums(now) if isinstance(kept, Crash) or kept.paths != list(self.paths) else kept
+        sums.paths = list(self.paths)
         until = time.monotonic() + limit
         route_of, notes = routes(limit * A_PART)
         for path in (*follow(paths, sums.files), *paths):

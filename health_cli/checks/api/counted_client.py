@@ -38,9 +38,9 @@ def read(cache: Mapping[str, Any], secret: str, now: float, limit: float) -> Sta
         since, answers = client.get(keys(secret).since), _asked(client, keys(secret), now)
     if since is None:
         raise Failure(
-            Kind.MISSING, "The counting middleware has counted no request so far.", status=Status.UNKNOWN,
-            summary="nothing counted yet",
-            hint="Is health_cli.middleware.ApiStatistics in MIDDLEWARE, and has the server been started since?",
+            Kind.MISSING, "The counting middleware has counted no request so far.", status=Status.SKIPPED,
+            summary="nothing counted so far",
+            hint="Was the server started since ApiStatistics is in MIDDLEWARE, with the same SECRET_KEY as here?",
         )  # fmt: skip
     return _understood(answers, float(since), now)
 

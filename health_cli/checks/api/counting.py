@@ -7,7 +7,7 @@ requests the processor has forgotten all that it needs for a sum.
 import hashlib
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import redis
@@ -33,10 +33,11 @@ from health_cli.checks.api.buckets import (
     field_of,
 )
 from health_cli.checks.api.histogram import bucket_of
-from health_cli.checks.flushing import Flushing
+from health_cli.checks.flushing import Command, Flushing
 
 CLIENTS_MOST = 50_000  # of a minute in one process, between two writes
 QUIET = 30 * 86_400  # seconds without a request after which it counts as new
+A_COMMAND = 1_000  # clients in one command: Lua hands on no more than 8,000
 QUEUED = 1_000  # requests that wait at the most; to add them up takes two milliseconds
 
 
@@ -90,20 +91,20 @@ class Counting(Flushing[dict[int, Sums]]):
         sums, self._sums = self._sums, defaultdict(Sums)
         return sums or None
 
-    def keep(self, batch: dict[int, Sums], oldest: float) -> None:
-        """Take them back."""
-        for minute, kept in batch.items():
-            if minute >= oldest // MINUTE:
-                _merge(kept, self._sums[minute])
+    def forget(self, oldest: float) -> None:
+        """Forget what is older."""
+        for minute in [minute for minute in self._sums if minute < oldest // MINUTE]:
+            del self._sums[minute]
 
-    def write(self, client: redis.Redis, batch: dict[int, Sums]) -> None:
-        """Write them to the buckets."""
-        pipeline = client.pipeline(transaction=True)
-        pipeline.set(self._keys.since, int(time.time()), nx=True, ex=QUIET)
-        pipeline.expire(self._keys.since, QUIET)
+    def commands(self, client: redis.Redis, batch: dict[int, Sums]) -> list[Command]:
+        """Return what adds them to the buckets."""
+        found: list[Command] = [
+            ["SET", self._keys.since, str(int(time.time())), "NX", "EX", str(QUIET)],
+            ["EXPIRE", self._keys.since, str(QUIET)],
+        ]
         for minute, each in batch.items():
-            self._write_minute(pipeline, minute * MINUTE, each)
-        pipeline.execute()
+            found += self._of_minute(minute * MINUTE, each)
+        return found
 
     def add(self, request: Request) -> None:
         """Count a request."""
@@ -145,23 +146,25 @@ class Counting(Flushing[dict[int, Sums]]):
         self._endpoints.add(endpoint)
         return endpoint
 
-    def _write_minute(self, pipeline: "redis.client.Pipeline", at: int, sums: Sums) -> None:
+    def _of_minute(self, at: int, sums: Sums) -> Iterator[Command]:
         for size in (MINUTE, HOUR):
             key = self._keys.of(COUNTS, size, at // size)
             for name, count in self._fields(sums, size).items():
-                pipeline.hincrby(key, name, count)
-            pipeline.expire(key, KEPT[size])
+                yield ["HINCRBY", key, name, str(count)]
+            yield ["EXPIRE", key, str(KEPT[size])]
         for what, clients in ((CLIENTS, sums.clients), (NEAR, sums.near), (TOLD, sums.told)):
             for size in (FEW, HOUR) if clients else ():
                 key = self._keys.of(what, size, at // size)
-                pipeline.pfadd(key, *clients)
-                pipeline.expire(key, KEPT[size])
+                names = [client.hex() for client in clients]
+                for first in range(0, len(names), A_COMMAND):
+                    yield ["PFADD", key, *names[first : first + A_COMMAND]]
+                yield ["EXPIRE", key, str(KEPT[size])]
         if sums.limited:
             key = self._keys.of(LIMITED, HOUR, at // HOUR)
             for client, count in sums.limited.most_common(LIMITED_MOST):
-                pipeline.zincrby(key, count, client.hex())
-            pipeline.zremrangebyrank(key, 0, -LIMITED_MOST - 1)
-            pipeline.expire(key, KEPT[HOUR])
+                yield ["ZINCRBY", key, str(count), client.hex()]
+            yield ["ZREMRANGEBYRANK", key, "0", str(-LIMITED_MOST - 1)]
+            yield ["EXPIRE", key, str(KEPT[HOUR])]
 
     def _fields(self, sums: Sums, size: int) -> dict[str, int]:
         """Return the fields of a bucket: the latencies of each endpoint by the hour, and those of all by the minute."""
@@ -169,12 +172,3 @@ class Counting(Flushing[dict[int, Sums]]):
         for (endpoint, bucket), count in sums.latencies.items():
             fields[field_of(endpoint if size == HOUR else ALL, f"{LATENCY}{bucket}")] += count
         return dict(fields)
-
-
-def _merge(kept: Sums, into: Sums) -> None:
-    into.counts += kept.counts
-    into.latencies += kept.latencies
-    into.limited += kept.limited
-    into.clients |= kept.clients
-    into.near |= kept.near
-    into.told |= kept.told

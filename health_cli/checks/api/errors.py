@@ -1,6 +1,6 @@
 """api.errors: which share of requests fails, in all and by endpoint."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from health_cli.checks.api.base import ENOUGH, ENOUGH_OF_ONE, SHOWN, ApiCheck, described
@@ -10,6 +10,7 @@ from health_cli.core.metric import Metric, metric
 from health_cli.core.result import Result
 from health_cli.core.units import humanize
 
+NAMED = 3  # endpoints in a sentence
 _LOGS = "See the tracebacks in the logs, and what was deployed last; endpoints_5xx_1h in the data (-f json) names them."
 
 METRICS = (
@@ -78,9 +79,13 @@ class Errors(ApiCheck):
         said = f"{humanize(count)} server error{'' if count == 1 else 's'} in 1 h"
         if "server_errors_percent_1h" in values:
             said += f", {humanize(values['server_errors_percent_1h'], '%')}"
-        if "worst_endpoint" in facts:
-            said += f"; worst: {facts['worst_endpoint']}"
-        return self.result(measurement, summary=said)
+        result = self.result(measurement, summary=said)
+        rows = facts.get("endpoints_5xx_1h")
+        if not rows:
+            return result
+        named = ", ".join(f"{row['endpoint']} ({row['5xx']})" for row in rows[:NAMED])
+        summary = result.summary if result.kind else f"{said}; {named}"
+        return replace(result, summary=summary, message=f"{result.message}; server errors: {named}")
 
 
 def _of_clients(endpoint: Endpoint) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from health_cli.checks.logs.log import METRICS, spoken, values_of
+from health_cli.checks.logs.log import METRICS, spoken, values_of, with_first
 from health_cli.core.check import Check, Requirement
 from health_cli.core.errors import Failure
 from health_cli.core.instance import named_by
@@ -62,4 +62,4 @@ class CountedLog(Check):
                 hint="Is the handler among those of a logger, as the root's, and were the processes started since?",
                 metrics=metrics,
             )  # fmt: skip
-        return self.result(measurement, summary=spoken(measurement))
+        return with_first(self.result(measurement, summary=spoken(measurement)), measurement)

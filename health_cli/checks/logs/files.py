@@ -64,7 +64,8 @@ def decoded(data: bytes, encoding: str, name: str) -> str:
     if len(_STRANGE.findall(text[:PROBE])) > BINARY * min(len(text), PROBE):
         raise Failure(
             Kind.MISCONFIGURED, f"{name} is no text in {encoding}.", summary="no text",
-            hint="Is it a log, and not compressed? Give its encoding in HEALTH_CLI['LOGS'].", status=Status.UNKNOWN,
+            hint="Is it a log, and not compressed? In HEALTH_CLI['LOGS'] a log may have an 'encoding'.",
+            status=Status.UNKNOWN,
         )  # fmt: skip
     return text
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from health_cli.checks.logs.log import METRICS, spoken, values_of
+from health_cli.checks.logs.log import METRICS, spoken, values_of, with_first
 from health_cli.checks.logs.records import BAD, TEXT, Record, read
 from health_cli.checks.logs.tally import Tally
 from health_cli.core.errors import Failure
@@ -54,6 +54,11 @@ class JournalLog(Remembering):
         known = _Kept("", now - self.window, Tally(), now - self.window) if isinstance(kept, Crash) else kept
         tally, begin = known.tally, max(known.at, now - self.window)
         told = list(_entries(self._ask(begin)))
+        if not told and not known.cursor and not list(_entries(self._ask(0, 1))):
+            what = f"an entry of {self.unit}" if self.unit else "an entry"
+            raise _failure(
+                Kind.MISSING, f"The journal never had {what}.", "Is that the name of the unit? systemctl list-units"
+            )
         entries = _newer(told, known)
         tally.add((record for entry in entries if (record := _record(entry))), now)
         tally.forget(now - self.window)
@@ -65,13 +70,13 @@ class JournalLog(Remembering):
         since = known.since
         return values_of(tally, now, self.window, since, facts)
 
-    def _ask(self, begin: float) -> str:
+    def _ask(self, begin: float, most: int = ENTRIES) -> str:
         """Return the newest entries since a time, the newest first, one JSON a line; Failure."""
         program = shutil.which("journalctl", path=f"{os.environ.get('PATH', '')}:/usr/bin:/bin")
         if program is None:
             raise _failure(Kind.MISSING, "There is no journalctl here.", "Name the files of the log instead, in LOGS.")
         words = [program, "--no-pager", "--quiet", "--output=json", f"--output-fields={COLUMNS}", "--all", "--reverse"]
-        words += [f"--lines={ENTRIES}", f"--since=@{int(begin)}"]
+        words += [f"--lines={most}", f"--since=@{int(begin)}"]
         words += [f"--unit={self.unit}"] if self.unit else []
         words += [f"--directory={self.directory}"] if self.directory else []
         try:
@@ -94,7 +99,7 @@ class JournalLog(Remembering):
 
     def judge(self, measurement: Measurement) -> Result:
         """Say how many, in what time."""
-        return self.result(measurement, summary=spoken(measurement))
+        return with_first(self.result(measurement, summary=spoken(measurement)), measurement)
 
 
 def _failure(kind: Kind, text: str, hint: str) -> Failure:

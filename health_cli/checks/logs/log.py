@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from health_cli.checks.logs import files
@@ -24,6 +24,7 @@ from health_cli.core.status import Status
 from health_cli.core.units import humanize
 
 SHOWN = 5  # messages
+FIRST = 120  # characters of the first one in a sentence
 FEW = 20  # lines of which it may be that none begins a record
 
 METRICS = (
@@ -45,6 +46,7 @@ class State:
         """Begin now."""
         self.since, self.short_until = now, 0.0
         self.understood = self.times = False
+        self.paths: list[str] = []
         self.files: dict[str, Position] = {}
         self.tally = Tally()
 
@@ -52,8 +54,8 @@ class State:
         """The state as it is kept, what the messages say masked."""
         places = {path: position.to_json() for path, position in self.files.items()}
         return {
-            "since": self.since, "short_until": self.short_until, "understood": self.understood, "files": places,
-            "tally": self.tally.to_json(mask),
+            "since": self.since, "short_until": self.short_until, "understood": self.understood, "paths": self.paths,
+            "files": places, "tally": self.tally.to_json(mask),
         }  # fmt: skip
 
     @classmethod
@@ -61,6 +63,7 @@ class State:
         """Read back what `to_json` wrote; KeyError, TypeError or ValueError where it is not that."""
         state = cls(float(data["since"]))
         state.short_until, state.understood = float(data["short_until"]), bool(data["understood"])
+        state.paths = list(data["paths"])
         state.files = {path: Position.from_json(position) for path, position in data["files"].items()}
         state.tally = Tally.from_json(data["tally"])
         return state
@@ -104,6 +107,9 @@ class Log(Remembering):
             return self._nothing()
         kept = attempt(lambda: State.from_json(self.memory.load()))
         state = State(now) if isinstance(kept, Crash) else kept  # the first run, or what was kept is damaged
+        if state.paths != list(self.paths):  # the setting names others now
+            state = State(now)
+            state.paths = list(self.paths)
         notes: list[str] = []
         left = follow(paths, state.files)
         denied = [path for path in (*left, *paths) if not self._looked(path, state, now, notes)]
@@ -190,7 +196,7 @@ class Log(Remembering):
         state.understood = state.understood or found.strange < found.lines
         if found.lines > FEW and not state.understood:
             raise Failure(
-                Kind.MISCONFIGURED, f"None of the last {found.lines} lines of {path} tells a level.",
+                Kind.MISCONFIGURED, f"None of the last {found.lines} lines of {path} tells a level that is known.",
                 summary="no level in its lines", status=Status.UNKNOWN,
                 hint="Give a pattern with the group 'level', or a floor, in HEALTH_CLI['LOGS'].",
             )  # fmt: skip
@@ -203,7 +209,7 @@ class Log(Remembering):
             metrics = fill(self.metrics, measurement)
             return Result(name=self.name, status=Status.SKIPPED, summary="no file yet", message=text, metrics=metrics)
         findings = [_unread(path) for path in facts.get("unreadable", ())]
-        return self.result(measurement, summary=spoken(measurement), findings=findings)
+        return with_first(self.result(measurement, summary=spoken(measurement), findings=findings), measurement)
 
 
 def values_of(tally: Tally, now: float, window: float, since: float | None, facts: Mapping[str, Any]) -> Measurement:
@@ -230,6 +236,16 @@ def spoken(measurement: Measurement) -> str:
     ]
     least = "at least " if facts.get("at_least") else ""
     return f"{least}{', '.join(counts) or 'no errors'} in {humanize(facts['covered'], 's')}"
+
+
+def with_first(result: Result, measurement: Measurement) -> Result:
+    """Return a result that says what the worst and most frequent record is."""
+    told = measurement.facts.get("messages")
+    if not told:
+        return result
+    text = " ".join(told[0]["message"].split())
+    said = f"{result.message}; {told[0]['count']} x {text[:FIRST]}{' ...' if len(text) > FIRST else ''}"
+    return replace(result, message=said)
 
 
 def _told(group: Group) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import redis
 
-from health_cli.checks.flushing import Flushing
+from health_cli.checks.flushing import Command, Flushing
 from health_cli.checks.logs.records import Record
 from health_cli.checks.logs.shared import (
     HOUR,
@@ -63,38 +63,32 @@ class Noting(Flushing[Notes]):
         self.clear()
         return notes if notes.minutes else None
 
-    def keep(self, batch: Notes, oldest: float) -> None:
-        """Take them back."""
-        for minute, fields in batch.minutes.items():
-            if minute >= oldest // MINUTE:
-                self._notes.minutes[minute] += fields
-        for message, record in batch.texts.items():
-            self._notes.texts.setdefault(message, record)
+    def forget(self, oldest: float) -> None:
+        """Forget what is older."""
+        for minute in [minute for minute in self._notes.minutes if minute < oldest // MINUTE]:
+            del self._notes.minutes[minute]
 
-    def write(self, client: redis.Redis, batch: Notes) -> None:
-        """Write them; what new messages say only while those of the hour are not too many."""
-        since = since_key(self._secret, self._handler)
-        allowed = {
-            message for hour, texts in self._by_hour(batch).items() for message in self._allowed(client, hour, texts)
-        }
-        pipeline = client.pipeline(transaction=True)
-        pipeline.set(since, min(batch.minutes) * MINUTE, nx=True, ex=KEPT)
-        pipeline.expire(since, KEPT)
+    def commands(self, client: redis.Redis, batch: Notes) -> list[Command]:
+        """Return what adds them; what new messages say only while those of the hour are not too many."""
+        since, hours = since_key(self._secret, self._handler), self._by_hour(batch)
+        allowed = {message for hour, texts in hours.items() for message in self._allowed(client, hour, texts)}
+        first = str(min(batch.minutes) * MINUTE)
+        found: list[Command] = [["SET", since, first, "NX", "EX", str(KEPT)], ["EXPIRE", since, str(KEPT)]]
         for minute, fields in batch.minutes.items():
             key = minute_key(self._secret, self._handler, minute)
             for name, count in fields.items():
                 what, _, message = name.partition("|")
                 if what == LEVEL or message in allowed:
-                    pipeline.hincrby(key, name, count)
-            pipeline.expire(key, KEPT)
-        for hour, texts in self._by_hour(batch).items():
+                    found.append(["HINCRBY", key, name, str(count)])
+            found.append(["EXPIRE", key, str(KEPT)])
+        for hour, texts in hours.items():
             key = texts_key(self._secret, self._handler, hour)
             for message, record in texts.items():
                 if message in allowed:
                     row = [record.level, record.logger, shortened(self._mask(record.text)), record.at]
-                    pipeline.hset(key, message, json.dumps(row))
-            pipeline.expire(key, KEPT)
-        pipeline.execute()
+                    found.append(["HSET", key, message, json.dumps(row)])
+            found.append(["EXPIRE", key, str(KEPT)])
+        return found
 
     def _by_hour(self, batch: Notes) -> dict[int, dict[str, Record]]:
         found: dict[int, dict[str, Record]] = defaultdict(dict)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 TEXT = 2_000  # characters of a record that are looked at
+MANY = 1  # records that begin with a time, from where on most lines that do so have to be records
 EDGE = 50  # records at both ends of which one should tell its time
 FARTHEST = 4e9  # seconds since the epoch: the year 2096; JavaScript counts milliseconds
 
@@ -42,6 +43,7 @@ START = re.compile(
     rf"|(?P<lead>{_WORDS.upper()})\b(?:[ \t:\]|,-]{{1,3}}\[?(?P<later>{_TIME}))?)[ \t:\]|,-]*(?P<message>[^\n]*)",
     re.MULTILINE,
 )
+_TIMED = re.compile(rf"^\[?(?:{_TIME})", re.MULTILINE)  # a line that begins with a time
 TRACE = "Traceback (most recent call last)"
 _GROUP = re.compile(r"^[ |+]*((?:\w+\.)*\w*ExceptionGroup: [^\n]*)", re.MULTILINE)
 _JSON_LEVEL = ("level", "levelname", "severity", "lvl", "log.level", "log_level", "loglevel")
@@ -83,7 +85,7 @@ def read(text: str, pattern: re.Pattern[str] | None = None, floor: str = "", zon
     """
     starts = [start for start in (pattern or START).finditer(text) if pattern or not _is_of_another(start)]
     lines = text.count("\n") + (not text.endswith("\n") and bool(text))
-    if not starts:
+    if not starts or not _tells_levels(starts, text, pattern, floor):
         return _without_levels(text, lines, floor)
     ends = [start.start() for start in starts[1:]] + [len(text)]
     names = [name for name in _LEVEL_GROUPS if name in starts[0].re.groupindex]
@@ -100,6 +102,15 @@ def read(text: str, pattern: re.Pattern[str] | None = None, floor: str = "", zon
     before = text.count("\n", 0, starts[0].start())
     times = _edges(starts, zone)
     return Found(records, times, lines, before)
+
+
+def _tells_levels(starts: Sequence[re.Match[str]], text: str, pattern: re.Pattern[str] | None, floor: str) -> bool:
+    """Tell whether it is levels that were found, and not words that look like them in a few messages of many."""
+    if pattern is None:
+        timed = sum(1 for start in starts if start["time"])
+        return timed < MANY or timed > sum(1 for _ in _TIMED.finditer(text)) / 2
+    names = [name for name in _LEVEL_GROUPS if name in pattern.groupindex]
+    return floor in BAD or any(start.group(*names, 0)[0] in _BY_WORD for start in starts) if names else floor in BAD
 
 
 def _edges(starts: Sequence[re.Match[str]], zone: tzinfo | None) -> tuple[float, float] | None:

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from health_cli import __version__
@@ -53,10 +53,11 @@ class Http(Check):
 
     Critical where it can't be reached, its certificate is not accepted, or the status is another than `status`: a
     number (200), a class (2xx) or a range (200-399, the default), or several of them with commas. Up to 5 redirects
-    are followed, unless `redirects` is off. `contains` is a text that must be in the answer. `json` names a number in
-    an answer of JSON, as `queue.length`, `jobs[0].age` or `$['a b'].n`; it becomes the metric `value`, which `warning`
-    and `critical` judge. `method` and `body` ask in another way than by GET. `headers` are sent too; a value `env:NAME`
-    is that of a variable of the environment, and no value is ever shown. `ca_file` names an authority of one's own.
+    are followed, unless `redirects` is off. `contains` is a text that must be in the answer. `json` names a number
+    in an answer of JSON, as `queue.length`, `jobs[0].age` or `$['a b'].n`; it becomes the metric `value`, which
+    `warning` and `critical` judge then; without it they judge `response_time`. `method` and `body` ask in another
+    way than by GET. `headers` are sent too; a value `env:NAME` is that of a variable of the environment, and no
+    value is ever shown. `ca_file` names an authority of one's own.
 
     Of an answer 1 MiB is read. Proxies of the environment are not used.
     """
@@ -72,7 +73,11 @@ class Http(Check):
     redirects: bool = True
     ca_file: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    main: ClassVar[str] = "value"
+
+    @property
+    def main(self) -> str:
+        """The metric that `warning` and `critical` judge: the number, where one is asked for."""
+        return "value" if self.json else "response_time"
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -83,8 +88,6 @@ class Http(Check):
         """Raise Failure or ValueError where an option makes no sense."""
         split(self.url)
         steps(self.json)
-        for text in self.headers.values():
-            resolved(text)
         if wrong := status_problem(self.status):
             raise ValueError(wrong)
 

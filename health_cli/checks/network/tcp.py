@@ -70,6 +70,11 @@ class Tcp(Check):
             if not part:
                 break
             heard += part
+        if not heard:
+            raise Failure(
+                Kind.TIMEOUT, f"{address} said nothing, and {self.expect!r} is expected.", summary="no answer",
+                hint="The connection stood: is the service overloaded, or does it wait for something in 'send'?",
+            )  # fmt: skip
         if wanted not in heard:
             text = heard.decode(errors="replace")[:SHOWN]
             raise Failure(

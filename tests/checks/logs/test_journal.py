@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,16 @@ def test_a_quiet_unit_is_healthy_and_what_is_no_journal_unknown(app: Shop, journ
     journal.add("fine")
     journal.write()
     assert look(app)["summary"] == "no errors in 60 min"
+    assert (
+        "The journal never had an entry of nope.service"
+        in look(
+            replace(
+                app,
+                setting={"LOGS": {"web": {"unit": "nope.service", "directory": str(journal.folder)}}},
+                state=journal.folder.parent / "other",
+            )
+        )["message"]
+    )
     (journal.folder / "system.journal").unlink()
     journal.folder.rmdir()
     found = look(app)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.checks.made import Project
 from tests.conftest import Shop, ShopFactory
 
 
@@ -142,7 +143,7 @@ def test_more_than_is_read_is_at_least(app: Shop, file: Path) -> None:
         (b"\x7fELF\x02\x01\x01" + bytes(range(1, 32)) * 99, {}, "unknown", "no text"),
         ("fehler: größe\n".encode("utf-16-le") * 30, {}, "unknown", "no text"),
         (b"once upon a time\n" * 30, {}, "unknown", "no level in its lines"),
-        (b"2026 FEHLER es brennt\n" * 30, {"pattern": r"^\d+ (?P<level>[A-Z]+)"}, "healthy", "no errors in 60 s"),
+        (b"2026 FEHLER es brennt\n" * 30, {"pattern": r"^\d+ (?P<level>[A-Z]+)"}, "unknown", "no level in its lines"),
         (b"\xff\xfe" + "ERROR:root:größer\n".encode("utf-16-le"), {}, "healthy", "no errors in 60 s"),
         (b"ERROR:root:gr\xf6\xdfer\n", {"encoding": "latin-1"}, "healthy", "no errors in 60 s"),
         (b"ERROR:root:x\n", {"encoding": "klingon"}, "unknown", "unknown encoding"),
@@ -207,14 +208,14 @@ print(result.status.word, [m.value for m in result.metrics][1], result.message)
     assert [text.removeprefix(f"auth unknown True {folder}/") for text in refused] == [
         f"{path} can't be read by this user." for path in ("secret.log", "closed/app.log", "closed")
     ], done.stderr
-    assert both == f"unknown 1 {folder}/secret.log can't be read by this user"
+    assert both == f"unknown 1 {folder}/secret.log can't be read by this user; 1 x one"
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"app": 7}, "['LOGS']['app'] is 7: it must be a path, a list of paths"),
-        ({"app": {"path": "/x"}}, "['LOGS']['app'] is None: it must be a path"),
+        ({"app": 7}, "['LOGS']['app'] must be a path, a list of paths"),
+        ({"app": {"path": "/x"}}, "['LOGS']['app'] has an unknown option 'path'; nearest: paths"),
         ({"app": {"paths": "/x", "patern": "x"}}, "['LOGS']['app'] has an unknown option 'patern'"),
         ({"app": {"paths": "/x", "pattern": "("}}, "['LOGS']['app']['pattern'] is no regular expression"),
         ({"app": {"paths": "/x", "pattern": "x"}}, "['LOGS']['app']['pattern'] must have a group 'level'"),
@@ -371,3 +372,32 @@ def test_a_traceback_that_comes_in_parts_is_no_strange_log(app: Shop, file: Path
     look(app)
     add(file, *(f"  File {n}\n" for n in range(40)), "ValueError: x\n")
     assert look(app)["status"] == "healthy"
+
+
+def test_level_words_in_a_few_messages_make_no_levels(app: Shop, file: Path) -> None:
+    at = f"{datetime.now():%Y-%m-%d %H:%M:%S},123"
+    add(file, *(f"{at} payment {n} failed: card declined\n" for n in range(30)), f"{at} sync INFO table done\n")
+    found = look(app)
+    assert (found["status"], found["summary"]) == ("unknown", "no level in its lines")
+
+
+def test_a_handler_without_levels_has_its_own_and_its_time_is_understood(tmp_path: Path, file: Path) -> None:
+    handler = {"class": "logging.FileHandler", "filename": str(file), "level": "ERROR", "formatter": "plain"}
+    formatters = {"plain": {"format": "%(asctime)s %(message)s"}}
+    project = Project(tmp_path).set(LOGGING={"version": 1, "handlers": {"app": handler}, "formatters": formatters})
+    trace = "Traceback (most recent call last):\n  File x\nKeyError: 'key'\n"
+    add(file, *(f"{datetime.now():%Y-%m-%d %H:%M:%S},123 boom {n}\n{trace}" for n in range(8)))
+    found = project.look("logs:app")
+    assert (found["metrics"]["errors"], found["data"]["messages"][0]["message"]) == (8, "boom 7\nKeyError: 'key'")
+
+
+def test_another_path_begins_anew(shop: ShopFactory, tmp_path: Path) -> None:
+    for name, count in (("a", 5), ("b", 2)):
+        add(tmp_path / f"{name}.log", *(line(f"one {n}", 100) for n in range(count)))
+        assert counts(look(shop(setting={"LOGS": {"app": str(tmp_path / f"{name}.log")}}))) == (0, count, 0)
+
+
+def test_the_worst_message_stands_in_the_sentence(app: Shop, file: Path) -> None:
+    add(file, *(line(f"order {n} failed", 100) for n in range(7)))
+    run = app.json("logs:app", options=["-c", "logs:app/errors=5"])
+    assert run.checks["logs:app"]["message"] == "errors is 7 (critical above 5); 7 x order 6 failed"

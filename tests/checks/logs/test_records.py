@@ -116,8 +116,13 @@ def test_the_format_of_a_handler_is_its_pattern(form: str, style: str, datefmt: 
     assert read(f"no record\n{line}\n", pattern).strange == 1
 
 
-def test_a_format_without_levels_has_no_pattern() -> None:
-    assert pattern_of("%(asctime)s %(message)s") == "" == pattern_of(None) == pattern_of(7)
+def test_a_format_without_levels_needs_a_time_to_be_a_pattern() -> None:
+    assert pattern_of("%(message)s") == "" == pattern_of(None) == pattern_of(7)
+    pattern = re.compile(pattern_of("%(asctime)s %(message)s"), re.MULTILINE)
+    text = "2026-11-25 14:00:01,123 boom\nTraceback (most recent call last):\n  File x\nKeyError: 1\n"
+    (record,) = read(text, pattern, "error", UTC).records
+    assert (record.at and int(record.at), record.text) == (AT, "boom\nKeyError: 1")
+    assert read(text, pattern, "", UTC).strange == 4
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-45 99:99:99", "12", "2026-11-25", None, True, 7])
