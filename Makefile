@@ -13,8 +13,8 @@ PIP := -m pip install --quiet --disable-pip-version-check --constraint constrain
 SOURCES := pyproject.toml constraints.txt
 RUN_IN_SHOP := cd examples/shop && SHOP_STATE="$(CURDIR)/.cache/shop"
 
-# Commands and the page: about half of what is left.
-COMMANDS := tests/cli tests/page
+# Commands, the page, the API, deployments and checks without code: about half of what is left.
+COMMANDS := tests/cli tests/page tests/checks/api tests/checks/declared tests/checks/deploy
 
 # Servers that fail, real workers, the record on three databases: what these do is the same to any Python.
 SERVICES := tests/failing_well tests/test_servers.py tests/history/test_recording.py tests/history/test_retention.py \

@@ -39,11 +39,14 @@ def select(
     `families` are further words that a mistyped pattern may have meant.
     """
     names = {check.name for check in checks}
-    known = sorted({*names, *map(subsystem_of, names), *families} - {*patterns, *skip})
+    known = sorted({*names, *map(subsystem_of, names), *families})
     lost = [p for p in (*patterns, *skip) if not any(matches(check.name, p) for check in checks)]
     if lost:
         raise ConfigError.of(
-            [f"No check matches '{pattern}'{nearest(pattern, known)}." for pattern in lost],
+            [
+                f"No check matches '{pattern}'{nearest(pattern, [n for n in known if n != pattern])}."
+                for pattern in lost
+            ],
             hint="'health list' shows every check.",
         )
     chosen = tuple(

@@ -307,7 +307,7 @@ def test_what_is_typed_stays_while_news_come(site: Site, tmp_path: Path, visit: 
         field = page.get_by_placeholder("name of a host")
         field.type("web-pr")
         site.ask(
-            f"{RUNS.replace('HealthRun.objects.all().delete()', '')}\nrecord(run('web69', 1, result('a', 'critical')))"
+            f"{RUNS.replace('model.objects.all().delete()', 'pass')}\nrecord(run('web69', 1, result('a', 'critical')))"
         )
         page.evaluate(LOOK_NOW)
         page.evaluate("for (let i = 0; i < 20; i++) setTimeout(() => dispatchEvent(new Event('online')), i * 300)")

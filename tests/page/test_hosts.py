@@ -19,8 +19,7 @@ from health_cli.history.database import moment
 from health_cli.history.loading import scope_of
 from health_cli.models import HealthMetric, HealthRun, HealthSelection, SystemAlert
 now = time.time()
-HealthRun.objects.all().delete()
-HealthSelection.objects.all().delete()
+for model in (HealthRun, HealthSelection): model.objects.all().delete()
 def result(name, status="healthy"):
     return Result(name=name, status=Status.parse(status), summary="found", metrics=(metric("m").measured(1),))
 def run(host, ago, *results, complete=True, standing=""):

@@ -12,10 +12,11 @@ from health_cli.checks.logs.records import BAD, Record
 MINUTE = 60
 GROUPS = 100  # messages that are told apart; those seen last stay
 LONGEST = 300  # characters of a message that are kept
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}")  # of e-mail
 _LAST_BLANK = re.compile(r"\s\S*\Z")
 # What differs between two records of one kind: ids, addresses and numbers.
 _FOLDED = re.compile(
-    r"[\w.+-]+@[\w-]+\.[\w.-]+|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b|\d+",
+    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b|\d+",
     re.IGNORECASE,
 )
 
@@ -43,7 +44,8 @@ class Group:
 
 def folded(text: str) -> str:
     """Return a message without what differs between two of its kind."""
-    return _FOLDED.sub("N", text[:LONGEST])
+    text = text[:LONGEST]
+    return _FOLDED.sub("N", _ADDRESS.sub("N", text) if "@" in text else text)
 
 
 def message_of(level: str, logger: str, folded: str) -> str:

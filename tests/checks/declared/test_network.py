@@ -195,7 +195,7 @@ def certificate(tmp_path: Path) -> Iterator[Make]:
     def openssl(*words: str) -> None:
         subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
 
-    make_key = ("-newkey", "rsa:2048", "-nodes")
+    make_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     extensions = "basicConstraints=critical,CA:true", "keyUsage=critical,keyCertSign"
     added = [word for extension in extensions for word in ("-addext", extension)]
     openssl("req", "-x509", *make_key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Ours", *added)

@@ -30,8 +30,9 @@ class Asked:
         return self.project.look("shop.x")
 
 
-@pytest.fixture(params=["sqlite", "mariadb", "postgresql"])
-def asked(request: pytest.FixtureRequest, project: Project) -> Asked:
+@pytest.fixture(scope="module", params=["sqlite", "mariadb", "postgresql"])
+def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    project = Project(tmp_path_factory.mktemp("sql")).set()
     settings = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(project.folder / "site.sqlite3")}
     if request.param != "sqlite":
         server: MariaDB | PostgreSQL = request.getfixturevalue(request.param)
