@@ -20,7 +20,7 @@ class Foreign(Check):
 
     It is made with `options`, and its `run()` called, sync or async. What it raises is understood: ServiceWarning is a
     warning, every other HealthCheckException critical, with its message. Any other exception is a fault of the check
-    itself: unknown. The project is loaded first. It has no numbers; its own timeout counts below the check's limit.
+    itself: unknown. The project is loaded first. It has no numbers, and what bounds it is the check's limit.
     """
 
     name: str = "old.check"

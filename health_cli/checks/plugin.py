@@ -1,7 +1,7 @@
 """PLUGIN in CHECKS: a monitoring plugin, any executable of the kind of check_disk."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import ClassVar, NamedTuple
 
@@ -33,7 +33,8 @@ class Plugin(Check):
     `"CHECKS": {"disk.root": {"PLUGIN": ["/usr/lib/nagios/plugins/check_disk", "-w", "10%", "-c", "5%", "-p", "/"]}}`.
 
     Its exit code is the status (0 healthy, 1 warning, 2 critical, 3 unknown, anything else unknown), the first line
-    of its output the message, and its performance data the metrics, in base units, with the thresholds that it gives.
+    of its output the message, and its performance data the metrics, in base units, with the thresholds that it gives;
+    those that would make a metric worse than that status are left out.
     The program and its words are a list, or a text that is split as a shell does; no shell reads them. A word
     `env:NAME` is the value of a variable of the environment, which is never shown. It runs in `/` with the
     environment of `health` and LC_ALL=C. After nine tenths of the check's limit it is killed, with all that it has
@@ -67,7 +68,7 @@ class Plugin(Check):
             raise self._strange(measurement)
         status = CODES[measurement.code]
         kind = None if status is Status.HEALTHY else Kind.THRESHOLD
-        metrics = tuple(m if m.status <= status or not m.crossed else m.measured(m.value) for m in said.metrics)
+        metrics = tuple(m if m.status <= status else replace(m, warning=None, critical=None) for m in said.metrics)
         return Result(
             name=self.name, status=status, summary=said.text[:80], message=said.text or "it says nothing", kind=kind,
             hint="" if kind is None else f"Run it by hand: {shown(self.command)}", metrics=metrics,

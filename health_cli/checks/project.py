@@ -8,9 +8,15 @@ from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
 
 
+def set_up() -> None:
+    """Load the project's apps and models, once; raises whatever they raise."""
+    if not apps.ready:
+        django.setup()
+
+
 def load_project() -> None:
     """Load the project's apps and models, once; Failure where they can't be: nothing of the project would run."""
-    crash = attempt(django.setup) if not apps.ready else None
+    crash = attempt(set_up)
     if isinstance(crash, Crash):
         raise Failure(
             Kind.MISCONFIGURED,

@@ -1,6 +1,5 @@
 """Declared: the checks of the setting CHECKS, which need no code, and the thresholds that stand with them."""
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from importlib import import_module
@@ -53,15 +52,16 @@ def _made(name: str, given: Mapping[str, Any], source: Source) -> Check:
     values = {kind.field if key == kind_of(given) else key: value for key, value in given.items()}
     unit, ranges = values.pop("unit", None), [values.pop(which, None) for which in RANGES]
     check = cls(name=name)
-    main = getattr(replace(check, **{key: value for key, value in values.items() if key == "json"}), "main", "")
-    if not main and any(ranges):
-        problems.append(f" takes no thresholds: give them to the {kind_of(given).lower()} itself.")
     known = {item.name: getattr(check, item.name) for item in fields(check) if item.name not in OURS}
     ready = {key: _value(key, value, known, problems) for key, value in values.items()}
+    check = replace(check, **{key: value for key, value in ready.items() if value is not None})
+    main = getattr(check, "main", "")
+    if not main and any(ranges):
+        problems.append(f" takes no thresholds: give them to the {kind_of(given).lower()} itself.")
     if unit is not None and not (main == VALUE and isinstance(unit, str)):
         problems.append("['unit'] is for a check that gives a number, and a text.")
     if not problems:
-        check = replace(check, **ready, metrics=_with_unit(check, unit))
+        check = replace(check, metrics=_with_unit(check, unit))
         problems += _own_problems(check, source)
     if problems:
         raise ConfigError("\n".join(problems))
@@ -87,7 +87,7 @@ def _value(key: str, value: Any, known: Mapping[str, Any], problems: list[str]) 
         return None
     default = known[key]
     if isinstance(default, tuple) and isinstance(value, str) and key == "command":
-        words = attempt(lambda: shlex.split(value))
+        words = attempt(lambda: import_module("shlex").split(value))
         if isinstance(words, Crash):
             problems.append(f"['{key}'] can't be split into words: {words.text}.")
             return None

@@ -1,8 +1,8 @@
 """Load: brings the settings, the built-in checks, the project's own and the overrides together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from health_cli.config.builtin import FAMILIES, SUBSYSTEMS, builtin_checks, is_glob
 from health_cli.config.declared import declared
@@ -23,6 +23,8 @@ from health_cli.core.redaction import collect_secrets
 from health_cli.core.registry import refuse_twice, select
 from health_cli.core.report import FailOn
 from health_cli.core.result import Result, subsystem_of
+
+T = TypeVar("T")
 
 
 class Catalogue(NamedTuple):
@@ -75,11 +77,21 @@ def catalogue(request: Request, *, plugins: bool = True) -> Catalogue:
 
     ConfigError carries the secrets that were known when it was raised.
     """
+    return _shielded(request, lambda source: _catalogue(request, source, plugins))
+
+
+def heartbeats(request: Request) -> dict[str, Check]:
+    """Return the checks of the setting that wait for a beat, by their names. ConfigError as of `catalogue`."""
+    return _shielded(request, _heartbeats)
+
+
+def _shielded(request: Request, use: Callable[[Source], T]) -> T:
+    """Use the settings; a ConfigError carries the secrets that were known when it was raised."""
     secrets = environment_secrets(request.environ)
     source = attempt(lambda: locate(request.settings, request.chdir, request.pythonpath))
     if isinstance(source, Crash):
         raise _explained(source, secrets)
-    found = attempt(lambda: _catalogue(request, source, plugins))
+    found = attempt(lambda: use(source))
     if isinstance(found, Crash):
         raise _explained(found, secrets | source.secrets)
     return found
@@ -96,23 +108,25 @@ def _explained(crash: Crash, secrets: frozenset[str]) -> ConfigError:
     return error
 
 
-def heartbeats(request: Request) -> dict[str, Check]:
-    """Return the checks of the setting that wait for a beat, by their names; ConfigError where the setting is wrong."""
-    source = locate(request.settings, request.chdir, request.pythonpath)
-    setting, problems = validate(source.setting)
-    if problems:
-        raise ConfigError.of([problem.message for problem in problems])
-    checks, _ = declared(source, setting, ())
-    return {check.name: check for check in checks if "HEARTBEAT" in setting.CHECKS[check.name]}
-
-
-def _catalogue(request: Request, source: Source, plugins: bool) -> Catalogue:
+def _setting(source: Source) -> HealthSetting:
+    """Return the setting; ConfigError lists what is wrong with it."""
     setting, problems = validate(source.setting)
     if problems:
         raise ConfigError.of(
             [f"{problem.message} {problem.hint}".strip() for problem in problems],
             hint="With health_cli in INSTALLED_APPS, 'manage.py check' finds them too.",
         )
+    return setting
+
+
+def _heartbeats(source: Source) -> dict[str, Check]:
+    setting = _setting(source)
+    checks, _ = declared(source, setting, ())
+    return {check.name: check for check in checks if "HEARTBEAT" in setting.CHECKS[check.name]}
+
+
+def _catalogue(request: Request, source: Source, plugins: bool) -> Catalogue:
+    setting = _setting(source)
     setting = replace(setting, TIMEOUT=request.timeout or setting.TIMEOUT)
     of_setting, theirs = declared(source, setting, request.patterns)
     checks = builtin_checks(source, setting, request.patterns) + of_setting
@@ -130,11 +144,12 @@ def _catalogue(request: Request, source: Source, plugins: bool) -> Catalogue:
         refuse_lost_needs(ready, FAMILIES)
     refuse_one_label(ready)
     wanted = [check for check in ready if is_wanted(check, request.patterns, setting.ALSO)]
+    names = {check.name for check in wanted}
     chosen = _choose(wanted, request, source, setting, results)
     secrets = _secrets(source, setting, chosen, request)
     return Catalogue(
         source=source, setting=setting, chosen=chosen, places=places, secrets=secrets, results=results,
-        on_request=tuple(check.name for check in ready if check not in wanted),
+        on_request=tuple(check.name for check in ready if check.name not in names),
     )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
-from pkgutil import iter_modules
 from typing import NamedTuple
 
 from health_cli.config import full_in
@@ -171,7 +170,9 @@ def _metrics_of(family: str) -> set[str]:
     """Return the names of all metrics that the checks of a subsystem have, whatever they look at."""
     package = import_module(f"health_cli.checks.{family.partition('.')[0]}")
     paths = getattr(package, "__path__", None)
-    names = [found.name for found in iter_modules(paths, f"{package.__name__}.")] if paths else []
+    names = (
+        [found.name for found in import_module("pkgutil").iter_modules(paths, f"{package.__name__}.")] if paths else []
+    )
     modules = [package, *(import_module(name) for name in names if not name.endswith("_client"))]
     values = [value for module in modules for value in vars(module).values()]
     classes = [value for value in values if isinstance(value, type) and issubclass(value, Check)]

@@ -122,7 +122,7 @@ class AccessLog:
         sums.paths = list(self.paths)
         until = time.monotonic() + limit
         route_of, notes = routes(limit * A_PART)
-        for path in (*follow(paths, sums.files), *paths):
+        for path in (*follow(paths, sums.files, now - DAY), *paths):
             if time.monotonic() > until:
                 notes.append(f"{path} was left for the next run: there was no time")
                 continue

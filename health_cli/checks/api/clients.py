@@ -30,7 +30,7 @@ class Clients(ApiCheck):
         """Take both counts."""
         statistics = self.statistics()
         found = {"active_1h": statistics.hour.clients, "active_24h": statistics.day.clients}
-        reason = f"{statistics.source} does not tell who asked: there is no address, as behind a Unix socket"
+        reason = f"{statistics.source} does not tell who asked: it has neither users nor addresses"
         return self.told(statistics, *known(found, reason), {})
 
     def judge(self, measurement: Measurement) -> Result:

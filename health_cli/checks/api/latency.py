@@ -27,8 +27,8 @@ class Latency(ApiCheck):
 
     The counting middleware adds latencies up in buckets of which each is a fifth wider than the one before, so that
     percentiles are at most 19 % off, of latencies from a millisecond to a minute; what is faster or slower counts as
-    that. A streamed answer counts when it begins. There are no default thresholds: what is
-    slow differs from project to project.
+    that. A streamed answer counts when it begins. There are no default thresholds: what is slow differs from project to
+    project.
     """
 
     name: str = "api.latency"

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import django
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist
@@ -22,6 +21,7 @@ from health_cli.checks.api.request_log import RequestLog
 from health_cli.checks.api.routes import routes
 from health_cli.checks.api.statistics import LIMITED, Endpoint, Statistics, Window
 from health_cli.checks.bounded import bounded
+from health_cli.checks.project import set_up
 from health_cli.core.errors import ConfigError, Failure
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
@@ -58,7 +58,7 @@ def _refused(text: str, hint: str) -> Failure:
 
 def _model(log: RequestLog) -> type[Model]:
     """Return the model, once the project's apps are loaded; Failure where it is none, or its time has no index."""
-    ready = attempt(django.setup) if not apps.ready else None
+    ready = attempt(set_up)
     if isinstance(ready, Crash):
         raise _refused(f"The project's apps can't be loaded: {ready.name}: {ready.text}", "Try: manage.py check")
     try:

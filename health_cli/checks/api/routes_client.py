@@ -3,12 +3,12 @@
 import re
 from urllib.parse import unquote
 
-import django
-from django.apps import apps
 from django.conf import settings
 from django.urls import Resolver404, get_resolver
 from django.utils import translation
 from django.utils.translation import get_language_from_path
+
+from health_cli.checks.project import set_up
 
 KEPT = 20_000  # paths that are remembered
 _DIGIT = re.compile(r"\d")
@@ -19,8 +19,7 @@ class Routes:
 
     def __init__(self) -> None:
         """Load the project's apps and URLs; raises whatever they raise."""
-        if not apps.ready:
-            django.setup()
+        set_up()
         self._resolver = get_resolver()
         self._resolver.url_patterns  # noqa: B018  # an URLconf that is broken says so now
         self._prefix = str(settings.FORCE_SCRIPT_NAME or "").rstrip("/")

@@ -39,13 +39,13 @@ class State:
     """What is kept of a log: since when it is known, up to where each file was read, and the tally.
 
     Until `short_until` the counts are "at least": something was not read. `understood` says that a line was, `times`
-    that this run has found a time.
+    that this run has found a time, `untimed` that it has read lines which tell none.
     """
 
     def __init__(self, now: float) -> None:
         """Begin now."""
         self.since, self.short_until = now, 0.0
-        self.understood = self.times = False
+        self.understood = self.times = self.untimed = False
         self.paths: list[str] = []
         self.files: dict[str, Position] = {}
         self.tally = Tally()
@@ -111,7 +111,7 @@ class Log(Remembering):
             state = State(now)
             state.paths = list(self.paths)
         notes: list[str] = []
-        left = follow(paths, state.files)
+        left = follow(paths, state.files, now - self.window)
         denied = [path for path in (*left, *paths) if not self._looked(path, state, now, notes)]
         if set(denied) >= set(paths):
             raise files.refused(denied[0])
@@ -127,7 +127,7 @@ class Log(Remembering):
 
     def _refuse_untimed(self, state: State, why: str) -> None:
         """Raise Failure where nothing would ever be counted: what tells no time is new only beside what is known."""
-        if not state.times:
+        if state.untimed and not state.times:
             raise Failure(
                 Kind.MISCONFIGURED, f"The records tell no time, and nothing can be remembered: {why}.",
                 summary="nothing remembered", status=Status.UNKNOWN,
@@ -193,6 +193,7 @@ class Log(Remembering):
         text = files.decoded(piece.data, self.encoding, path)
         found = read(text, pattern, self.floor, zone_of(text, piece.written, pattern, self.floor))
         state.times = state.times or bool(found.times)
+        state.untimed = state.untimed or (found.lines > 0 and not found.times)
         state.understood = state.understood or found.strange < found.lines
         if found.lines > FEW and not state.understood:
             raise Failure(

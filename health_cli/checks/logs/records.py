@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 TEXT = 2_000  # characters of a record that are looked at
-MANY = 1  # records that begin with a time, from where on most lines that do so have to be records
 EDGE = 50  # records at both ends of which one should tell its time
 FARTHEST = 4e9  # seconds since the epoch: the year 2096; JavaScript counts milliseconds
 
@@ -85,10 +84,11 @@ def read(text: str, pattern: re.Pattern[str] | None = None, floor: str = "", zon
     """
     starts = [start for start in (pattern or START).finditer(text) if pattern or not _is_of_another(start)]
     lines = text.count("\n") + (not text.endswith("\n") and bool(text))
-    if not starts or not _tells_levels(starts, text, pattern, floor):
+    names = [name for name in _LEVEL_GROUPS if name in (pattern or START).groupindex]
+    known = floor in BAD or (_tells_levels(starts, names) if pattern else _are_records(starts, text))
+    if not starts or not known:
         return _without_levels(text, lines, floor)
     ends = [start.start() for start in starts[1:]] + [len(text)]
-    names = [name for name in _LEVEL_GROUPS if name in starts[0].re.groupindex]
     records = []
     for start, end in zip(starts, ends, strict=True):
         if not pattern and start["json"]:
@@ -104,13 +104,15 @@ def read(text: str, pattern: re.Pattern[str] | None = None, floor: str = "", zon
     return Found(records, times, lines, before)
 
 
-def _tells_levels(starts: Sequence[re.Match[str]], text: str, pattern: re.Pattern[str] | None, floor: str) -> bool:
+def _tells_levels(starts: Sequence[re.Match[str]], names: Sequence[str]) -> bool:
+    """Tell whether what a pattern takes for levels are any that are known."""
+    return any(start[name] in _BY_WORD for start in starts for name in names)
+
+
+def _are_records(starts: Sequence[re.Match[str]], text: str) -> bool:
     """Tell whether it is levels that were found, and not words that look like them in a few messages of many."""
-    if pattern is None:
-        timed = sum(1 for start in starts if start["time"])
-        return timed < MANY or timed > sum(1 for _ in _TIMED.finditer(text)) / 2
-    names = [name for name in _LEVEL_GROUPS if name in pattern.groupindex]
-    return floor in BAD or any(start.group(*names, 0)[0] in _BY_WORD for start in starts) if names else floor in BAD
+    timed = sum(1 for start in starts if start["time"])
+    return not timed or timed > sum(1 for _ in _TIMED.finditer(text)) / 2
 
 
 def _edges(starts: Sequence[re.Match[str]], zone: tzinfo | None) -> tuple[float, float] | None:
@@ -142,7 +144,7 @@ def _second(text: str, zone: tzinfo | None) -> float | None:
 
 
 def _told(text: str, parts: Mapping[str, str | None]) -> str:
-    """Return the message of a record, with the last line of its traceback, which says most."""
+    """Return the message of a record, with the line of its traceback that names the exception."""
     message = (parts.get("message") or text.partition("\n")[0]).strip()
     if "\n" not in text.rstrip():
         return message[:TEXT]

@@ -201,10 +201,14 @@ def _whole(siblings: Sequence[tuple[str, os.stat_result]]) -> tuple[list[_Part],
 def _unpacked_size(name: str) -> int:
     """Return how large a file is, up to a limit; OSError where it is not packed by gzip."""
     with gzip.open(name) as unpacked:
-        size = 0
-        while size < UNPACKED and (more := len(unpacked.read(1 << 20))):
-            size += more
-    return size
+        return _read_to_the_end(unpacked)
+
+
+def _read_to_the_end(unpacked: gzip.GzipFile) -> int:
+    """Return the offset of the end of an unpacked file, or the limit of what is unpacked."""
+    while unpacked.tell() < UNPACKED and unpacked.read(1 << 20):
+        pass
+    return unpacked.tell()
 
 
 def has_rotated(path: str) -> bool:
@@ -224,10 +228,11 @@ def moved(path: str, known: Position) -> Position | None:
         return None
 
 
-def follow(paths: Sequence[str], files: dict[str, Position]) -> list[str]:
-    """Follow those files that have another name now, and return those that the paths no longer mean and that are there.
+def follow(paths: Sequence[str], files: dict[str, Position], oldest: float) -> list[str]:
+    """Follow those files that have another name now, and return those that the paths no longer mean.
 
-    A file that has come to a place is read where it was left at its old one.
+    A file that has come to a place is read where it was left at its old one. Those that are gone, or to which nothing
+    was written since a time, are forgotten: what they have counts no more.
     """
     for path in [path for path in paths if path not in files]:
         for old, known in files.items():
@@ -237,10 +242,18 @@ def follow(paths: Sequence[str], files: dict[str, Position]) -> list[str]:
                 del files[old]
                 break
     gone = [path for path in files if path not in paths]
-    for path in [path for path in gone if not os.path.exists(path)]:
+    for path in [path for path in gone if _written(path) < oldest]:
         gone.remove(path)
         del files[path]
     return gone
+
+
+def _written(path: str) -> float:
+    """Return when a file was written to, since the epoch; 0 where there is none, or this user may not know."""
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
 
 
 def _siblings(path: str, here: os.stat_result) -> list[tuple[str, os.stat_result]]:
@@ -289,7 +302,5 @@ def _same_packed(name: str, known: Position) -> _Part | None:
     with gzip.open(name) as unpacked:
         if _hash(unpacked.read(known.head_size)) != known.head:
             return None
-        size = known.head_size
-        while size < UNPACKED and (more := len(unpacked.read(1 << 20))):
-            size += more
+        size = _read_to_the_end(unpacked)
     return _Part(name, known.offset, size, packed=True) if size >= known.offset else None

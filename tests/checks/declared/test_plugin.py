@@ -87,6 +87,12 @@ def test_a_program_is_understood_by_its_code_and_line(project: Project, text: st
     assert (found["status"], said in found["message"]) == (status, True), found["message"]
 
 
+def test_its_exit_code_counts_whatever_its_numbers_say(project: Project) -> None:
+    found = look(project, script(project, "echo 'fine | used=99;80;90 free=1;2;3'; exit 0"))
+    (used, free) = project.health("run", "other.x", "-f", "json").checks["other.x"]["metrics"]
+    assert (found["status"], used["status"], used["critical"], free["warning"]) == ("healthy", "healthy", None, "2")
+
+
 def test_a_program_that_there_is_not_is_unknown(project: Project, tmp_path: Path) -> None:
     found = look(project, ["/no/such/check_disk"])
     assert (found["status"], found["kind"]) == ("unknown", "missing")

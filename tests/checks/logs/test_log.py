@@ -336,6 +336,30 @@ def test_what_tells_no_time_and_can_not_be_remembered_is_unknown(shop: ShopFacto
     assert (run.code, run.checks["logs:app"]["summary"]) == (3, "nothing remembered")
 
 
+def test_an_empty_log_without_a_state_folder_is_healthy(app: Shop, file: Path, tmp_path: Path) -> None:
+    file.touch()
+    (tmp_path / "nofolder").write_text("")
+    run = app.json("logs:app", env={"HEALTH_STATE_DIR": str(tmp_path / "nofolder")})
+    assert (run.code, run.checks["logs:app"]["summary"]) == (0, "no errors in 60 min")
+
+
+def test_what_the_paths_no_longer_mean_is_forgotten_with_its_window(shop: ShopFactory, tmp_path: Path) -> None:
+    link = tmp_path / "current.log"
+    app = shop(setting={"LOGS": {"app": str(link)}})
+    add(tmp_path / "a.log", line("one", 100))
+    link.symlink_to(tmp_path / "a.log")
+    look(app)
+    link.unlink()
+    link.symlink_to(tmp_path / "b.log")
+    add(tmp_path / "b.log", line("two"))
+    look(app)
+    (kept,) = tmp_path.glob("record/*/memory/*.json")
+    assert len(json.loads(kept.read_text())["files"]) == 2
+    os.utime(tmp_path / "a.log", (time.time() - 3_700,) * 2)
+    look(app)
+    assert list(json.loads(kept.read_text())["files"]) == [str(tmp_path / "b.log")]
+
+
 def test_a_log_that_was_just_rotated_is_known_since_its_beginning(app: Shop, file: Path) -> None:
     add(file.with_name("app.log.1"), *(line(f"before {n}", 1_800) for n in range(500)))
     add(file, line("fine", 120, "INFO"))
