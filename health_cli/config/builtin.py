@@ -22,6 +22,8 @@ FACTORIES = {
     "logs": "health_cli.config.logs:logs",
     "api": "health_cli.config.api_checks:api",
     "deploy": "health_cli.config.deploy:deploy",
+    "email": "health_cli.config.mail:email",
+    "storage": "health_cli.config.storages:storage",
 }
 FAMILIES = (
     "database",
@@ -52,6 +54,8 @@ FAMILIES = (
     "network.tcp",
     "network.dns",
     "network.tls",
+    "email",
+    "storage",
     "file",
     "host.process",
 )

@@ -3,6 +3,7 @@
     HealthError
     +-- ConfigError      the settings, options or names given to us are wrong; exit code 3
     +-- Failure          what a check looked at is not well; its kind says how
+    +-- Skipped          there is nothing that a check could look at
 
 A message says what was given and what is allowed; a hint says what to do next.
 """
@@ -56,3 +57,14 @@ class Failure(HealthError):
         self.kind = kind
         self.summary = summary
         self.status = status
+
+
+class Skipped(HealthError):
+    """Raised by `gather()` where there is nothing to look at: the message says why. The result is skipped."""
+
+    status = Status.SKIPPED
+
+    def __init__(self, message: str, *, summary: str = "") -> None:
+        """Keep what the result will say; `summary` is the short form for a cell."""
+        super().__init__(message)
+        self.summary = summary

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from health_cli.core.errors import HealthError
+from health_cli.core.errors import HealthError, Skipped
 from health_cli.core.finding import Finding, crossings, worst_first
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
@@ -164,15 +164,16 @@ def fill(metrics: Sequence[Metric], measurement: Measurement) -> tuple[Metric, .
 
 
 def failed(name: str, error: HealthError, *, metrics: Sequence[Metric] = ()) -> Result:
-    """Return the result for a failure that `gather()` raised: every metric is null because of it."""
+    """Return the result for what `gather()` raised on purpose: every metric is null because of it."""
     summary = getattr(error, "summary", "") or error.message.partition("\n")[0] or error.kind.value
+    skipped = isinstance(error, Skipped)
     return Result(
         name=name,
         status=getattr(error, "status", Status.UNKNOWN),
         summary=summary,
         message=error.message,
-        hint=error.hint or explain_hint(name),
-        kind=error.kind,
+        hint="" if skipped else error.hint or explain_hint(name),
+        kind=None if skipped else error.kind,
         metrics=tuple(metric.measured(None, summary) for metric in metrics),
     )
 

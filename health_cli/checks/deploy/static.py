@@ -7,8 +7,7 @@ from typing import ClassVar
 from health_cli.core.check import Check
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
-from health_cli.core.result import Result, fill
-from health_cli.core.status import Status
+from health_cli.core.result import Result
 
 METRICS = (
     metric("files", help="Files that the manifest names; without a manifest what lies in the folder, at the top."),
@@ -42,9 +41,4 @@ class Static(Check):
 
     def judge(self, measurement: Measurement) -> Result:
         """Tell how many there are."""
-        if "skipped" in measurement.facts:
-            return Result(
-                name=self.name, status=Status.SKIPPED, summary="nothing is collected",
-                message=measurement.facts["skipped"], metrics=fill(self.metrics, measurement),
-            )  # fmt: skip
         return self.result(measurement, summary=f"{measurement.values['files']} files")

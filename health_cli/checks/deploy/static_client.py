@@ -7,12 +7,13 @@ from typing import Any
 from django.contrib.staticfiles.storage import ManifestFilesMixin
 from django.core.files.storage import FileSystemStorage, storages
 
-from health_cli.core.errors import Failure
+from health_cli.core.errors import Failure, Skipped
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
 from health_cli.core.status import Status
 
+NOTHING = "nothing is collected"
 COLLECT = "Run 'manage.py collectstatic' where it is deployed."
 SHOWN = 10  # names of files that are missing
 MOST = 20_000  # files that are looked for, which takes a second on a slow disk
@@ -27,16 +28,13 @@ def gather() -> Measurement:
             hint=f"Correct STORAGES['staticfiles']. {COLLECT}", summary="no storage",
         )  # fmt: skip
     if isinstance(storage, FileSystemStorage) and not storage.base_location:
-        return _skipped("STATIC_ROOT is not set: nothing is collected here.")
+        raise Skipped("STATIC_ROOT is not set: nothing is collected here.", summary=NOTHING)
     if isinstance(storage, ManifestFilesMixin):
         return _by_manifest(storage)
     if isinstance(storage, FileSystemStorage):
         return _in_folder(Path(storage.location))
-    return _skipped(f"{type(storage).__name__} keeps them elsewhere and has no manifest that could be looked at.")
-
-
-def _skipped(why: str) -> Measurement:
-    return Measurement(missing=dict.fromkeys(("files", "missing", "age"), why), facts={"skipped": why})
+    why = f"{type(storage).__name__} keeps them elsewhere and has no manifest that could be looked at."
+    raise Skipped(why, summary="no manifest")
 
 
 def _by_manifest(storage: Any) -> Measurement:

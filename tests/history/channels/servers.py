@@ -16,6 +16,8 @@ from aiosmtpd.smtp import AuthResult, Envelope
 
 from tests.servers import free_port
 
+MAIL_PASSWORD = "mail-s3cret-Jq7"  # smtplib sends ASCII alone
+
 
 class Mailbox:
     """Takes mail, or refuses it with a line of its own."""
@@ -43,6 +45,11 @@ def _refuse(server: Any, session: Any, envelope: Any, mechanism: str, data: Any)
     return AuthResult(success=False, handled=False, message=f"535 5.7.8 no such user with {tried}")
 
 
+def _take(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+    """Take the one user there is."""
+    return AuthResult(success=data.login == b"app" and data.password == MAIL_PASSWORD.encode())
+
+
 class _Controller(Controller):
     """Knows its connections, which have to be closed before its loop is stopped."""
 
@@ -61,9 +68,10 @@ class _Controller(Controller):
 
 
 @contextmanager
-def smtp(mailbox: Mailbox, *, refuse_users: bool = False) -> Iterator[int]:
-    """Run a mail server; gives its port."""
-    how = {"authenticator": _refuse, "auth_require_tls": False} if refuse_users else {}
+def smtp(mailbox: Mailbox, *, refuse_users: bool = False, takes_users: bool = False, **how: Any) -> Iterator[int]:
+    """Run a mail server, which may know one user, `app`; gives its port."""
+    if refuse_users or takes_users:
+        how = {"authenticator": _refuse if refuse_users else _take, "auth_require_tls": False, **how}
     controller = _Controller(mailbox, hostname="127.0.0.1", port=free_port(), **how)
     controller.start()
     try:
