@@ -14,7 +14,7 @@ needed=(
     /lib/systemd/systemd-journal-remote:systemd-journal-remote journalctl:systemd
     /usr/lib/nagios/plugins/check_mysql:monitoring-plugins-standard
     /usr/lib/nagios/plugins/check_disk:monitoring-plugins-basic openssl:openssl git:git
-    nagios4:nagios4-core nginx:nginx-light hyperfine:hyperfine ab:apache2-utils pgrep:procps
+    nagios4:nagios4-core nginx:nginx-light hyperfine:hyperfine ab:apache2-utils pgrep:procps chronyd:chrony
     '/usr/lib/*/faketime/libfaketime.so.1:libfaketime'
 )
 missing=()

@@ -39,6 +39,7 @@ FAMILIES = (
     "host.cpu",
     "host.disk",
     "host.processes",
+    "host.time",
     "logs",
     "api.traffic",
     "api.errors",

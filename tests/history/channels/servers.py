@@ -147,7 +147,7 @@ def http(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[Hooks]:
             hooks.requests.append(Request(self.path, dict(self.headers), self.rfile.read(size)))
             hooks.answer(self)
 
-        do_GET = do_POST
+        do_GET = do_HEAD = do_POST
 
         def log_message(self, *words: Any) -> None:
             """Keep the terminal clean."""

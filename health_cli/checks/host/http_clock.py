@@ -1,0 +1,47 @@
+"""Reads the time off the Date of an HTTP answer (RFC 9110), which every server with a clock sends."""
+
+import http.client
+import time
+from email.utils import parsedate_to_datetime
+
+from health_cli import __version__
+from health_cli.checks.network.http import PORTS, split
+from health_cli.checks.network.reach import Address, explained
+from health_cli.core.errors import Failure
+from health_cli.core.kind import Kind
+from health_cli.core.status import Status
+
+HALF = 0.5  # of a second: a Date has none of its parts
+
+
+def offset(where: str, limit: float) -> tuple[float, float]:
+    """Return how many seconds we are ahead of a server, and those that this may be wrong by; Failure."""
+    parts = split(where)
+    address = Address(parts.hostname or "", parts.port or PORTS[parts.scheme])
+    make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    link = make(*address, timeout=limit)
+    try:
+        with explained(address, limit):
+            link.connect()
+            began = time.time()
+            link.request("HEAD", parts.path or "/", headers={"User-Agent": f"health-cli/{__version__}"})
+            headers = link.getresponse().headers
+            ended = time.time()
+    except http.client.HTTPException as error:
+        raise _unusable(address, "answers with what is no HTTP") from error
+    finally:
+        link.close()
+    if headers.get("Age", "0").strip() != "0":
+        raise _unusable(address, "answers out of a cache, with the Date of another time")
+    try:
+        date = parsedate_to_datetime(headers.get("Date") or "").timestamp()
+    except ValueError:
+        raise _unusable(address, "sends no Date") from None
+    return (began + ended) / 2 - (date + HALF), (ended - began) / 2 + HALF
+
+
+def _unusable(address: Address, words: str) -> Failure:
+    return Failure(
+        Kind.MISCONFIGURED, f"{address} {words}.", summary=words, status=Status.UNKNOWN,
+        hint="Name the URL of a server that answers by itself: curl -I shows its Date.",
+    )  # fmt: skip
