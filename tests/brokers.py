@@ -215,6 +215,33 @@ class CeleryWorker(Process):
         super()._bury([*family, *self.family()])
 
 
+class CeleryBeat(Process):
+    """A scheduler of the example project, with its schedule in a file of its folder."""
+
+    def __init__(
+        self, folder: Path, broker_url: str, *options: str, celery: Mapping[str, Any] | None = None, **env: str
+    ) -> None:
+        super().__init__(folder)
+        self._options = options
+        self.env = {
+            "SHOP_STATE": str(folder), "CELERY_BROKER_URL": broker_url, "SHOP_CELERY": json.dumps(celery or {}), **env
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        return "beat"
+
+    def command(self) -> Sequence[str]:
+        words = self._options or ("--schedule", str(self.folder / "schedule"))
+        return [sys.executable, "-m", "celery", "-A", "shop", "beat", "--loglevel", "INFO", "--pidfile", "", *words]
+
+    def how(self) -> dict[str, Any]:
+        path = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "shop.settings"}
+        return {"cwd": SHOP, "env": {**path, **self.env}}
+
+    def ready(self) -> object:
+        return "Scheduler: Sending" in self.output
+
+
 @contextlib.contextmanager
 def sender(broker_url: str, result_backend: str | None = None) -> Iterator[Celery]:
     """Hand out an app that knows no tasks, to send some by name.

@@ -33,6 +33,7 @@ FAMILIES = (
     "celery.queue",
     "celery.failures",
     "celery.results",
+    "celery.beat",
     "host.memory",
     "host.swap",
     "host.load",

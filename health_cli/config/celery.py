@@ -1,5 +1,6 @@
 """The checks of Celery: finds the project's app without importing its tasks, and the queues it routes to."""
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,6 +10,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from health_cli.checks.celery.base import BROKER, CELERY, Project
+from health_cli.checks.celery.beat import Beat
 from health_cli.checks.celery.broker import Broker, LocalBroker
 from health_cli.checks.celery.failures import Failures
 from health_cli.checks.celery.queue import QueueCheck
@@ -37,8 +39,12 @@ CONF = (
     "broker_url", "broker_read_url", "broker_write_url", "broker_password", "broker_transport_options",
     "broker_use_ssl", "result_backend", "result_backend_transport_options", "redis_password",
     "redis_backend_use_ssl", "cassandra_auth_kwargs", "s3_secret_access_key",
-    "security_key_password",
+    "security_key_password", "beat_enable_remote_control", "beat_schedule_filename",
 )  # fmt: skip
+
+
+BEAT = "celery.beat"
+PERIODIC = ("beat_schedule", "beat_enable_remote_control")  # what only a project with periodic tasks sets
 
 
 def celery(source: Source, setting: HealthSetting) -> Iterator[Check]:
@@ -51,7 +57,7 @@ def celery(source: Source, setting: HealthSetting) -> Iterator[Check]:
     if isinstance(found, Crash):
         yield from _without_app(source, setting, found)
     elif found is not None:
-        yield from _with_app(*found, setting)
+        yield from _with_app(*found, source, setting)
 
 
 def _app_and_conf(source: Source, name: str) -> tuple[Any, Mapping[str, Any]] | None:
@@ -64,7 +70,7 @@ def _app_and_conf(source: Source, name: str) -> tuple[Any, Mapping[str, Any]] | 
     return app, {key: getattr(app.conf, key, None) for key in CONF}  # as attributes: the environment may override some
 
 
-def _with_app(app: Any, conf: Mapping[str, Any], setting: HealthSetting) -> Iterator[Check]:
+def _with_app(app: Any, conf: Mapping[str, Any], source: Source, setting: HealthSetting) -> Iterator[Check]:
     if conf.get("task_always_eager") or str(conf.get("broker_url") or "").startswith(LOCAL):
         yield LocalBroker(conf=conf)
         return
@@ -75,8 +81,17 @@ def _with_app(app: Any, conf: Mapping[str, Any], setting: HealthSetting) -> Iter
     for queue in queues:
         yield QueueCheck(name=f"celery.queue:{instance_of(queue)}", project=project, conf=conf)
     yield Failures(project=project, conf=conf)
+    in_database = "django_celery_beat" in source.apps
+    if in_database or any(conf.get(key) for key in PERIODIC) or BEAT in setting.OPTIONS or _left_by_beat(conf):
+        yield Beat(project=project, conf=conf, in_database=in_database)
     if conf.get("result_backend"):
         yield Results(project=project, conf=conf, needs=(BROKER,) if _over_broker(conf) else ())
+
+
+def _left_by_beat(conf: Mapping[str, Any]) -> bool:
+    """Tell whether a schedule's file is here: tasks may come into it when the app is ready, which is not asked for."""
+    path = str(conf.get("beat_schedule_filename") or "")
+    return any(os.path.exists(f"{path}{ending}") for ending in ("", ".db", ".dat") if path)
 
 
 def _over_broker(conf: Mapping[str, Any]) -> bool:
