@@ -20,12 +20,13 @@ COMMANDS := tests/cli tests/page tests/checks/api tests/checks/declared tests/ch
 SERVICES := tests/failing_well tests/test_servers.py tests/history/test_recording.py tests/history/test_retention.py \
     tests/history/test_frozen.py tests/page/test_api.py tests/page/test_running.py
 
+# What needs a package that does not take the newest Django yet.
+OLD_ALONE := tests/checks/celery/test_beat_database.py
+
 # Where another Python or an older Django could make a difference; the rest is the same code once it can be imported.
 ON_OLDEST := tests/config tests/core tests/formatters tests/checks/database tests/checks/cache tests/checks/host \
     tests/cli/test_manage.py tests/page/test_access.py tests/page/test_browser.py tests/test_testing.py \
     $(OLD_ALONE)
-# What needs a package that does not take the newest Django yet.
-OLD_ALONE := tests/checks/celery/test_beat_database.py
 # Of those in a browser the ones that look at the admin's own pages, and one that lives.
 IN_BROWSER := not test_browser or index or everybody or wrong_is_told or opens_to or acknowledged or begins_empty
 

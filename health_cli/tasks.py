@@ -1,10 +1,13 @@
-"""The Celery task, for beat: `health_cli.run_checks` runs the checks and records them."""
+"""The Celery tasks: `health_cli.run_checks`, for beat, and `health_cli.canary`, which celery.canary sends."""
 
 import io
 import logging
+import time
+from typing import Any
 
 from celery import shared_task
 
+from health_cli.checks.celery.canary import TASK
 from health_cli.cli.entry import call
 from health_cli.cli.surroundings import Surroundings
 
@@ -27,3 +30,11 @@ def run_checks(*patterns: str, timeout: float | None = None, trigger: str = "tas
     for line in said.getvalue().splitlines():
         logger.warning("%s", line)
     return code
+
+
+@shared_task(name=TASK, bind=True, ignore_result=True)  # type: ignore[untyped-decorator]
+def canary(self: Any, answers: str, ident: str) -> None:
+    """Say that a worker runs this, and when it began, into the queue `answers` of the same broker."""
+    said = {"ident": ident, "started": time.time(), "worker": self.request.hostname}
+    with self.app.producer_or_acquire() as producer:
+        producer.publish(said, routing_key=answers, exchange="", serializer="json", retry=False, expiration=3_600)

@@ -34,6 +34,7 @@ FAMILIES = (
     "celery.failures",
     "celery.results",
     "celery.beat",
+    "celery.canary",
     "host.memory",
     "host.swap",
     "host.load",

@@ -12,6 +12,7 @@ from typing import Any
 from health_cli.checks.celery.base import BROKER, CELERY, Project
 from health_cli.checks.celery.beat import Beat
 from health_cli.checks.celery.broker import Broker, LocalBroker
+from health_cli.checks.celery.canary import Canary
 from health_cli.checks.celery.failures import Failures
 from health_cli.checks.celery.queue import QueueCheck
 from health_cli.checks.celery.results import Results
@@ -80,6 +81,7 @@ def _with_app(app: Any, conf: Mapping[str, Any], source: Source, setting: Health
     yield Workers(project=project, conf=conf)
     for queue in queues:
         yield QueueCheck(name=f"celery.queue:{instance_of(queue)}", project=project, conf=conf)
+        yield Canary(name=f"celery.canary:{instance_of(queue)}", project=project, conf=conf)
     yield Failures(project=project, conf=conf)
     in_database = "django_celery_beat" in source.apps
     if in_database or any(conf.get(key) for key in PERIODIC) or BEAT in setting.OPTIONS or _left_by_beat(conf):

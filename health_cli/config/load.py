@@ -143,7 +143,7 @@ def _catalogue(request: Request, source: Source, plugins: bool) -> Catalogue:
         refuse_lost_patterns(setting, ready, FAMILIES)
         refuse_lost_needs(ready, FAMILIES)
     refuse_one_label(ready)
-    wanted = [check for check in ready if is_wanted(check, request.patterns, setting.ALSO)]
+    wanted = wanted_of(ready, request.patterns, setting.ALSO)
     names = {check.name for check in wanted}
     chosen = _choose(wanted, request, source, setting, results)
     secrets = _secrets(source, setting, chosen, request)
@@ -153,10 +153,21 @@ def _catalogue(request: Request, source: Source, plugins: bool) -> Catalogue:
     )  # fmt: skip
 
 
-def is_wanted(check: Check, patterns: Sequence[str], also: Sequence[str]) -> bool:
-    """Tell whether a check may run: one on request only where a pattern says its subsystem, or ALSO has it."""
-    said = [*also, *(pattern for pattern in patterns if not is_glob(pattern))]
-    return not check.on_request or any(matches(check.name, pattern) for pattern in said)
+def wanted_of(checks: Sequence[Check], patterns: Sequence[str], also: Sequence[str]) -> list[Check]:
+    """Return the checks that may run: one on request only where it is named, or ALSO has it.
+
+    The word of a subsystem names those on request only where it has no others: `deploy`, but not `celery`.
+    """
+    others = {subsystem_of(check.name) for check in checks if not check.on_request}
+
+    def is_named(name: str, pattern: str) -> bool:
+        family = pattern.partition(":")[0] == name.partition(":")[0]
+        return matches(name, pattern) and not is_glob(pattern) and (family or subsystem_of(name) not in others)
+
+    def is_wanted(name: str) -> bool:
+        return any(matches(name, pattern) for pattern in also) or any(is_named(name, pattern) for pattern in patterns)
+
+    return [check for check in checks if not check.on_request or is_wanted(check.name)]
 
 
 def _choose(

@@ -64,8 +64,8 @@ def test_a_check_on_request_runs_for_who_asks(
 
 
 def test_the_list_names_what_is_on_request(project: Project) -> None:
-    text = project.health("list").out
-    assert "On request: deploy.settings, deploy.version, deploy.migrations, deploy.checks\n" in text
+    text = " ".join(project.health("list").out.split())
+    assert "On request: host.time, deploy.settings, deploy.version, deploy.migrations, deploy.checks, email" in text
 
 
 def test_also_must_mean_a_check(project: Project) -> None:

@@ -1,0 +1,103 @@
+"""celery.canary: through real workers that run it, are stopped, late, or do not know it."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from health_cli.checks.celery.canary import Canary
+from health_cli.core.measurement import Measurement
+from tests.checks.celery.conftest import Fleet, Project
+from tests.conftest import Run, ShopFactory, WorkerFactory
+from tests.servers import wait_until
+
+NAME = "celery.canary:orders"
+
+
+def look(project: Project, name: str = NAME, window: float = 0, limit: float = 2, **env: str) -> Run:
+    setting = {"OPTIONS": {"celery.canary": {"window": window}}, "TIMEOUTS": {"celery.canary": limit}, "TIMEOUT": 10}
+    return project.json(name, setting=setting, **env)
+
+
+def test_a_worker_of_each_queue_runs_it(shop: ShopFactory, fleet: Fleet) -> None:
+    run = look(Project(shop, fleet.place), "celery.canary", limit=5)
+    assert {name: check["status"] for name, check in run.checks.items()} == {
+        "celery.canary:orders": "healthy", "celery.canary:emails": "healthy"
+    }, run.out  # fmt: skip
+    assert 0 < run.metrics(NAME)["latency"] < 3 and run.metrics(NAME)["outstanding"] is None
+    assert run.checks["celery.canary:emails"]["data"]["worker"] == "prefork@shop"
+    assert "run by prefork@shop after" in run.checks["celery.canary:emails"]["message"]
+
+
+def test_one_that_is_late_is_found_by_the_next_run(project: Project, worker: WorkerFactory) -> None:
+    run = look(project)
+    first = run.checks[NAME]
+    assert (run.code, first["status"], first["kind"]) == (3, "unknown", "timeout"), run.out
+    assert 1.2 < run.metrics(NAME)["outstanding"] < 2 and "INSTALLED_APPS" in first["hint"]
+    waiting = project.json("celery.queue:orders").metrics("celery.queue:orders")["waiting"]
+    again = look(project)
+    assert again.metrics(NAME)["outstanding"] > run.metrics(NAME)["outstanding"]
+    assert project.json("celery.queue:orders").metrics("celery.queue:orders")["waiting"] == waiting == 1
+    one = worker(project.place.url)
+    wait_until(lambda: "health_cli.canary" in one.output and "succeeded" in one.output, "the canary's run")
+    run = look(project)
+    assert run.checks[NAME]["status"] == "healthy", run.out
+    one.freeze()
+    assert look(project).checks[NAME]["status"] == "unknown"
+    assert look(project, window=300).checks[NAME]["status"] == "healthy"  # the one before came back in time
+    one.thaw()
+
+
+def test_two_runs_at_once_leave_each_other_what_is_theirs(shop: ShopFactory, fleet: Fleet) -> None:
+    project = Project(shop, fleet.place)
+    with ThreadPoolExecutor(4) as pool:
+        runs = list(pool.map(lambda _: look(project, limit=5), range(4)))
+    assert [run.checks[NAME]["status"] for run in runs] == ["healthy"] * 4, [run.out for run in runs]
+
+
+def test_a_worker_that_does_not_know_it_is_told_and_tried_again(
+    on_redis_project: Project, worker: WorkerFactory
+) -> None:
+    without_us = {"INSTALLED_APPS": ["django.contrib.contenttypes", "django.contrib.auth", "shop"]}
+    stranger = worker(on_redis_project.place.url, celery=without_us)
+    run = look(on_redis_project)
+    assert run.checks[NAME]["status"] == "unknown" and "were they started since" in run.checks[NAME]["hint"]
+    assert "unregistered task" in stranger.output
+
+
+def test_a_queue_nobody_may_make_is_misconfigured(on_redis_project: Project) -> None:
+    conf = {"CELERY_TASK_CREATE_MISSING_QUEUES": False}
+    name = "celery.canary:emails"
+    found = look(on_redis_project, name, SHOP_CELERY=json.dumps(conf)).checks[name]
+    assert (found["status"], found["summary"]) == ("unknown", "no such queue")
+
+
+def test_it_is_off_by_default_and_needs_the_broker(on_redis_project: Project, shop: ShopFactory) -> None:
+    for pattern in ("celery", "celery.*", "*"):
+        assert not any("canary" in name for name in on_redis_project.json(pattern, "host.memory").checks), pattern
+    down = shop().json("celery.broker", NAME, env={"CELERY_BROKER_URL": "redis://127.0.0.1:1/0"})
+    assert down.checks[NAME]["blocked_by"] == "celery.broker"
+
+
+@pytest.mark.parametrize(("away", "status"), [(20, "unknown"), (301, "unknown"), (901, "critical")])
+def test_what_is_away_for_long_gets_worse(away: float, status: str) -> None:
+    values: dict[str, Any] = {"outstanding": away}
+    found = Canary().judge(Measurement(values=values, missing={"latency": "none"}, facts={"worker": ""}))
+    assert found.status.word == status and "queue celery" in found.message
+
+
+def test_one_that_was_lost_is_sent_anew(on_redis_project: Project, worker: WorkerFactory) -> None:
+    with on_redis_project.place.server.client(db=5) as client:  # type: ignore[union-attr]
+        look(on_redis_project)
+        client.delete("orders")
+    memory = next(on_redis_project.shop(setting={"TIMEOUT": 10}).state.glob("record/**/memory/*.json"))
+    flight = json.loads(memory.read_text())
+    old = time.time() - 100
+    memory.write_text(json.dumps({**flight, "away": dict.fromkeys(flight["away"], old), "away_since": old}))
+    one = worker(on_redis_project.place.url)
+    assert look(on_redis_project, limit=5).checks[NAME]["status"] == "healthy"
+    one.freeze()
+    assert len(json.loads(memory.read_text())["away"]) == 0
+    one.thaw()
