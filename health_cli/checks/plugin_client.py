@@ -1,4 +1,4 @@
-"""Runs a monitoring plugin within a limit, and ends it with all that it has started."""
+"""Runs a monitoring plugin, or another program, within a limit, and ends it with all that it has started."""
 
 import os
 import select
@@ -14,12 +14,15 @@ from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
 from health_cli.core.status import Status
 
-MOST = 64 << 10  # bytes of an output that are kept
+MOST = 64 << 10  # bytes of an output that are read at once, and kept of a plugin's
 AFTER = 0.1  # seconds that what a plugin left behind may go on writing
 
 
-def run(command: Sequence[str], limit: float, written: str) -> Ended:
-    """Run a command, which the setting has as `written`; Failure where there is none, or it does not end in time."""
+def run(command: Sequence[str], limit: float, written: str, most: int = MOST) -> Ended:
+    """Run a command, known to its user as `written`; Failure where there is none, or it does not end in time.
+
+    Of its output the first `most` bytes are kept.
+    """
     try:
         process = subprocess.Popen(  # noqa: S603  # the command of the setting, which no shell reads
             command, cwd="/", env={**os.environ, "LC_ALL": "C"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -33,7 +36,7 @@ def run(command: Sequence[str], limit: float, written: str) -> Ended:
             status=Status.UNKNOWN,
         ) from error  # fmt: skip
     try:
-        output, errors = _read(process, time.monotonic() + limit)
+        output, errors = _read(process, time.monotonic() + limit, most)
     finally:
         late = process.poll() is None
         _end(process)
@@ -45,7 +48,7 @@ def run(command: Sequence[str], limit: float, written: str) -> Ended:
     return Ended(process.returncode, output, errors)
 
 
-def _read(process: "subprocess.Popen[bytes]", until: float) -> tuple[str, str]:
+def _read(process: "subprocess.Popen[bytes]", until: float, most: int) -> tuple[str, str]:
     """Return the beginning of what it writes on both ways, until it ends or the time is over."""
     fds = {pipe.fileno(): b"" for pipe in (process.stdout, process.stderr) if pipe}
     order, open_ones = list(fds), set(fds)
@@ -57,7 +60,7 @@ def _read(process: "subprocess.Popen[bytes]", until: float) -> tuple[str, str]:
         ready = poller.poll(1000 * min(AFTER, max(0.0, until - time.monotonic())))
         for fd, _ in ready:
             part = os.read(fd, MOST)
-            fds[fd] = (fds[fd] + part)[:MOST]
+            fds[fd] = (fds[fd] + part)[:most]
             if not part:
                 poller.unregister(fd)
                 open_ones.discard(fd)

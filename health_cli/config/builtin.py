@@ -24,6 +24,7 @@ FACTORIES = {
     "deploy": "health_cli.config.deploy:deploy",
     "email": "health_cli.config.mail:email",
     "storage": "health_cli.config.storages:storage",
+    "security": "health_cli.config.security:security",
 }
 FAMILIES = (
     "database",
@@ -59,6 +60,7 @@ FAMILIES = (
     "network.tls",
     "email",
     "storage",
+    "security.packages",
     "file",
     "host.process",
 )

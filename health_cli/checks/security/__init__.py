@@ -1,0 +1,1 @@
+"""The checks of the project's security: what is known to be vulnerable."""
