@@ -20,7 +20,9 @@ from health_cli.checks.cache.local import LocalCache
 from health_cli.checks.cache.memcached import Memcached
 from health_cli.checks.cache.redis import Redis
 from health_cli.checks.cache_key import CacheKey
+from health_cli.checks.celery.beat import Beat
 from health_cli.checks.celery.broker import Broker, LocalBroker
+from health_cli.checks.celery.canary import Canary
 from health_cli.checks.celery.failures import Failures
 from health_cli.checks.celery.queue import QueueCheck
 from health_cli.checks.celery.results import Results
@@ -34,6 +36,7 @@ from health_cli.checks.deploy.settings import Settings
 from health_cli.checks.deploy.static import Static
 from health_cli.checks.deploy.system_checks import SystemChecks
 from health_cli.checks.deploy.version import Version
+from health_cli.checks.email import Email
 from health_cli.checks.file import File
 from health_cli.checks.foreign import Foreign
 from health_cli.checks.heartbeat import Heartbeat
@@ -44,6 +47,7 @@ from health_cli.checks.host.memory import Memory
 from health_cli.checks.host.process import Process
 from health_cli.checks.host.processes import Processes
 from health_cli.checks.host.swap import Swap
+from health_cli.checks.host.time import Time
 from health_cli.checks.logs.counted import CountedLog
 from health_cli.checks.logs.journal import JournalLog
 from health_cli.checks.logs.log import Log
@@ -52,7 +56,9 @@ from health_cli.checks.network.http import Http
 from health_cli.checks.network.tcp import Tcp
 from health_cli.checks.network.tls import Tls
 from health_cli.checks.plugin import Plugin
+from health_cli.checks.security.packages import Packages
 from health_cli.checks.sql import Sql
+from health_cli.checks.storage import Storage
 from health_cli.config.options import options_of
 from health_cli.core.check import Check
 from health_cli.core.metric import Metric
@@ -76,12 +82,15 @@ PAGES: Mapping[str, Check] = {
     "celery-queue": QueueCheck(name="celery.queue:orders"),
     "celery-failures": Failures(),
     "celery-results": Results(),
+    "celery-beat": Beat(),
+    "celery-canary": Canary(name="celery.canary:orders"),
     "host-memory": Memory(),
     "host-swap": Swap(),
     "host-load": Load(),
     "host-cpu": Cpu(),
     "host-processes": Processes(),
     "host-disk": Disk(),
+    "host-time": Time(),
     "logs": Log(name="logs:app"),
     "logs-counted": CountedLog(),
     "logs-journal": JournalLog(),
@@ -95,6 +104,9 @@ PAGES: Mapping[str, Check] = {
     "deploy-static": Static(),
     "deploy-migrations": Migrations(),
     "deploy-checks": SystemChecks(),
+    "email": Email(),
+    "storage": Storage(),
+    "security-packages": Packages(),
     "network-http": Http(name="network.http:shop"),
     "network-tcp": Tcp(name="network.tcp:mail"),
     "network-dns": Dns(name="network.dns:shop"),

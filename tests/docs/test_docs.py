@@ -23,7 +23,10 @@ import pytest
 import health_cli
 from health_cli import checks
 from health_cli.cli.group import COMMANDS
+from health_cli.config.builtin import FAMILIES, SUBSYSTEMS
+from health_cli.config.declared import declared
 from health_cli.config.setting import HealthSetting, validate
+from health_cli.config.source import Source
 from health_cli.core import check as check_module
 from health_cli.core.check import Check
 from health_cli.core.kind import Kind
@@ -386,5 +389,33 @@ def test_there_are_samples_of_every_command() -> None:
 
 
 def test_no_page_names_a_machine() -> None:
-    places = re.compile(r"/(?:root|home|tmp|work)/|pypi|C:\\\\", re.IGNORECASE)
+    places = re.compile(r"/(?:root|home|tmp|work)/|pypi[./]|C:\\\\", re.IGNORECASE)
     assert [str(page.relative_to(ROOT)) for page in PAGES if places.search(page.read_text())] == []
+
+
+def test_every_check_of_django_health_check_has_its_counterpart() -> None:
+    page = (DOCS / "peers.md").read_text()
+    theirs, _, _ = page.partition("## django-watchman")
+    folder = Path(next(iter(import_module("health_check").__path__)))
+    text = "".join(path.read_text() for path in [folder / "checks.py", *folder.glob("contrib/*.py")])
+    classes = re.findall(r"^class ([A-Z]\w+)\((?:HealthCheck|AtlassianStatusPage|Feed)\)", text, re.MULTILINE)
+    assert len(classes) > 20
+    assert [name for name in classes if f"`{name}`" not in theirs] == []
+
+
+def test_what_the_page_of_the_peers_names_is_there() -> None:
+    page = (DOCS / "peers.md").read_text()
+    names = re.findall(r"`([a-z]+(?:\.[a-z]+)?)(?::[A-Z]+)?`", page)
+    known = [name for name in names if name.partition(".")[0] in SUBSYSTEMS]
+    assert len(known) > 30 and set(known) <= set(FAMILIES), set(known) - set(FAMILIES)
+
+
+@pytest.mark.parametrize(
+    "line", re.findall(r'`("[^`]+": \{(?:[^`]|\\")+\})`', (DOCS / "peers.md").read_text()), ids=lambda line: line[:30]
+)
+def test_each_line_of_the_page_of_the_peers_is_taken(line: str) -> None:
+    checks = literal_eval("{" + line + "}")
+    setting, problems = validate({"CHECKS": checks})
+    assert problems == []
+    made, _ = declared(Source(name="shop", databases={"default": {"ENGINE": "mysql"}}), setting, ())
+    assert [check.name for check in made] == list(checks)
