@@ -11,6 +11,7 @@ from health_cli.cli.failure import plain
 from health_cli.cli.options import django_options, project_options, request_of
 from health_cli.cli.output import write
 from health_cli.cli.surroundings import Surroundings
+from health_cli.config.kinds import sample_of
 from health_cli.config.load import catalogue
 from health_cli.config.options import options_of
 from health_cli.core.check import Check
@@ -30,16 +31,21 @@ WIDTH = 80
 def command(around: Surroundings, /, **values: Any) -> int:
     """Explain a check: what it looks at, its metrics, thresholds, options and grants.
 
-    NAME is a check's name as 'health list' shows it, or a pattern: the first match is explained.
+    NAME is a check's name as 'health list' shows it, or a pattern: the first match is explained. A word of the setting
+    CHECKS, such as TLS, or the name that its checks have, is explained too where there is no such check.
     """
     around.interrupt.release()
     name = values.pop("name")
     try:
         found = catalogue(request_of({**values, "patterns": (name,)}))
         check, *others = found.chosen
+        redactor = Redactor(found.secrets)
     except ConfigError as error:
-        raise plain(error) from None
-    lines = list(page(check, Redactor(found.secrets)))
+        sample = sample_of(name)
+        if sample is None:
+            raise plain(error) from None
+        check, others, redactor = sample, [], Redactor()
+    lines = list(page(check, redactor))
     others = [other for other in others if type(other) is type(check)]
     if others:
         lines += ["", "The same page serves " + ", ".join(other.name for other in others[:8]) + "."]

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from health_cli.config.builtin import SUBSYSTEMS, may_mean
-from health_cli.config.kinds import KINDS, RANGES, kind_of
+from health_cli.config.kinds import KINDS, RANGES, class_of, kind_of
 from health_cli.config.options import fits, word_of
 from health_cli.config.setting import HealthSetting
 from health_cli.config.source import Source
@@ -46,8 +46,7 @@ def declared(source: Source, setting: HealthSetting, patterns: Sequence[str]) ->
 def _made(name: str, given: Mapping[str, Any], source: Source) -> Check:
     """Return a check; ConfigError with a line for each fault, which goes on where its place in the setting ends."""
     kind = KINDS[kind_of(given)]
-    module, _, class_name = kind.path.partition(":")
-    cls: type[Check] = getattr(import_module(module), class_name)
+    cls = class_of(kind)
     problems = list(_name_problems(name, kind_of(given)))
     values = {kind.field if key == kind_of(given) else key: value for key, value in given.items()}
     unit, ranges = values.pop("unit", None), [values.pop(which, None) for which in RANGES]

@@ -1,7 +1,10 @@
 """Kinds: what a check of the setting CHECKS can be made of. A table, so that a kind's module is loaded only for one."""
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import Any, NamedTuple, TypeVar
+
+from health_cli.core.check import Check
 
 T = TypeVar("T")
 
@@ -37,6 +40,19 @@ SHAPE = "a dict with one of " + ", ".join(KINDS) + ', as {"TCP": "mail.example.o
 def kind_of(given: Mapping[str, Any]) -> str:
     """Return the word of the kind that a check of the setting has."""
     return next(word for word in KINDS if word in given)
+
+
+def sample_of(name: str) -> Check | None:
+    """Return a check of the kind that has this word or this family, None where there is none; it looks at nothing."""
+    kind = next((kind for word, kind in KINDS.items() if name in {word, kind.family}), None)
+    return class_of(kind)() if kind else None
+
+
+def class_of(kind: CheckKind) -> type[Check]:
+    """Load the class of a kind."""
+    module, _, name = kind.path.partition(":")
+    found: type[Check] = getattr(import_module(module), name)
+    return found
 
 
 def problems_of(given: object, thresholds: Callable[[object], Iterator[T]]) -> Iterator[str | T]:

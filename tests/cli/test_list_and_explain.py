@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ShopFactory, health
 
 
@@ -68,3 +70,11 @@ def test_a_module_that_can_not_be_loaded_is_the_reason(tmp_path: Path) -> None:
     assert ran.code == 3
     assert ran.checks["health.plugins:broken"]["kind"] == "crashed"
     assert ran.checks["host.memory"]["status"] == "healthy"
+
+
+@pytest.mark.parametrize("name", ["TLS", "network.tls"])
+def test_what_the_setting_could_have_is_explained_where_it_has_none(shop: ShopFactory, name: str) -> None:
+    run = shop().health("explain", name)
+    assert run.code == 0 and run.out.startswith("network.tls  (health_cli.checks.network.tls.Tls)"), run.err
+    assert "days_left" in run.out
+    assert shop().health("explain", "network.tlss").code == 3
