@@ -15,7 +15,7 @@ from health_cli.core.units import humanize
 
 METRICS = (
     metric("write_time", "s", help="Seconds to write a file of ours; null in read-only mode."),
-    metric("read_time", "s", help="Seconds to read it back, or to look for `file`."),
+    metric("read_time", "s", help="Seconds to read it back, to find and read `file`, or to list the top."),
     metric("delete_time", "s", help="Seconds to delete it; null in read-only mode."),
 )
 
@@ -26,9 +26,8 @@ class Storage(Check):
 
     Its name begins with `health-cli-probe-`, and it lies at the top. It is deleted whatever happens after it was
     written, but for a check that is ended at its limit. Where nothing may be written, `"OPTIONS": {"storage:backups":
-    {"read_only": True}}`, it is only asked for a file: `file` names one that must be there, and whose beginning is
-    read. Without a name it is one that is not there, so that a bucket that is missing or a key that is not accepted
-    are found still.
+    {"read_only": True}}`, a file is read: `file` names one that must be there. Without it, what lies at the top is
+    listed, which takes long where that is many thousands of files.
 
     The storage's class is loaded with the project's settings. The one of the static files is left to deploy.static. On
     request, since it writes.

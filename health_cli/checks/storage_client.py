@@ -42,20 +42,25 @@ def probe(alias: str) -> Measurement:
 
 
 def look(alias: str, file: str) -> Measurement:
-    """Look for a file, and read its beginning; without one, for a file that is not there."""
+    """Look for a file, and read its beginning; without one list what is at the top.
+
+    To ask for a file that is not there would not do: storages answer no for a bucket that is missing, too.
+    """
     storage = _storage(alias)
-    name = file or f"health-cli-probe-{os.urandom(8).hex()}"
-    there, took = _step(storage, "look into", lambda: storage.exists(name))
-    if file and not there:
+    missing = dict.fromkeys(("write_time", "delete_time"), NOTHING_WRITTEN)
+    if not file:
+        _, took = _step(storage, "list", lambda: storage.listdir(""))
+        return Measurement(values={"read_time": took}, missing=missing, facts={"storage": _place(storage)})
+    there, found_time = _step(storage, "look into", lambda: storage.exists(file))
+    if not there:
         raise Failure(
             Kind.MISSING, f"{_place(storage)} has no file {file}.", summary=f"no file {file}",
             hint="Is it the right storage, and mounted? Or correct 'file' in the check's OPTIONS.",
         )  # fmt: skip
-    if file:
-        _, more = _step(storage, "read from", lambda: _read(storage, name))
-        took += more
-    missing = dict.fromkeys(("write_time", "delete_time"), NOTHING_WRITTEN)
-    return Measurement(values={"read_time": took}, missing=missing, facts={"storage": _place(storage)})
+    _, read_time = _step(storage, "read from", lambda: _read(storage, file))
+    return Measurement(
+        values={"read_time": found_time + read_time}, missing=missing, facts={"storage": _place(storage)}
+    )
 
 
 def _storage(alias: str) -> Any:

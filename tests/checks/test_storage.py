@@ -27,8 +27,8 @@ ODD = """
         def save(self, name, content, max_length=None):
             raise RuntimeError("403 AccessDenied for key AKIA")
 
-        def exists(self, name):
-            self.save(name, None)
+        def listdir(self, path):
+            self.save(path, None)
 
     class Unreadable(FileSystemStorage):
         def open(self, name, mode="rb"):
@@ -138,4 +138,4 @@ def test_a_storage_that_does_not_keep_its_word(
 def test_in_read_only_mode_a_refusal_shows(project: Project) -> None:
     found = look(project, "odd.Remote", options={"read_only": True})
     assert (found["status"], found["kind"]) == ("critical", "refused")
-    assert "To look into" in found["message"]
+    assert "To list" in found["message"]
