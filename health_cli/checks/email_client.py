@@ -15,7 +15,6 @@ from health_cli.core.errors import Failure, Skipped
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
-from health_cli.core.status import Status
 
 PART = 0.6  # of the check's limit that one answer may take
 
@@ -41,6 +40,8 @@ def gather(alias: str, limit: float) -> Measurement:
         with explained(server, backend.timeout), _in_words(server):
             backend.open()
             took = time.monotonic() - began
+    except Failure as failure:
+        raise _with_settings(failure) from failure
     finally:
         attempt(backend.close)  # what a server says to QUIT is no news; after a refused login it may be gone
     return Measurement(values={"connect_time": took}, facts=facts)
@@ -102,9 +103,18 @@ def _in_words(server: Address) -> Iterator[None]:
     except (smtplib.SMTPException, ssl.SSLError) as error:
         kind, words, hint = next(row[1:] for row in _SMTP if isinstance(error, row[0]))
         raise Failure(
-            kind, f"{server} {words}: {_said(error)}", summary=words, hint=hint.format(_settings()),
-            status=Status.CRITICAL,
+            kind, f"{server} {words}: {_said(error)}", summary=words, hint=hint.format(_settings())
         ) from error  # fmt: skip
+
+
+def _with_settings(failure: Failure) -> Failure:
+    """Return a failure whose hint says where the server is named: many a project has never named one."""
+    if _settings() in failure.hint:
+        return failure
+    return Failure(
+        failure.kind, failure.message, summary=failure.summary,
+        hint=f"{failure.hint} The server is named by {_settings()}.",
+    )  # fmt: skip
 
 
 def _said(error: Exception) -> str:

@@ -108,7 +108,8 @@ def test_a_server_that_turns_us_away(project: Project, greeting: bytes, kind: st
 
 
 def test_no_server_a_silent_one_and_no_name(project: Project) -> None:
-    assert look(project, free_port())["kind"] == "refused"
+    none = look(project, free_port())
+    assert (none["kind"], "named by EMAIL_BACKEND and the other settings" in none["hint"]) == ("refused", True)
     with answering(silent) as port:
         found = look(project, port, HEALTH_CLI={"CHECK_TIMEOUT": 2})
     assert (found["status"], found["kind"], found["summary"]) == ("critical", "timeout", "no answer in 1.2 s")
