@@ -1,10 +1,11 @@
 """CACHE_KEY in CHECKS: a number that an application leaves in a cache."""
 
-import time
+import math
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import ClassVar
 
+from health_cli.core.age import age_of
 from health_cli.core.check import Check
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
@@ -38,16 +39,22 @@ class CacheKey(Check):
         """Read it; Failure where it is no number."""
         client = import_module("health_cli.checks.cache_key_client")
         found = client.value_of(self.cache, self.key)
+        what = f"The key {self.key!r} in the cache '{self.cache}'"
         try:
             number = float(found)
-        except (TypeError, ValueError):
-            what = "is not there" if found is None else f"is {type(found).__name__}, no number"
-            raise Failure(
-                Kind.MISSING, f"The key {self.key!r} in the cache '{self.cache}' {what}.", summary="no number",
-                hint="Does the application leave it, in this cache, and has it expired?", status=Status.UNKNOWN,
-            ) from None  # fmt: skip
-        value = max(0.0, time.time() - number) if self.timestamp else number
+        except (TypeError, ValueError, OverflowError):
+            raise self._no_number(what, "is not there" if found is None else f"is {type(found).__name__}") from None
+        if not self.timestamp and not math.isfinite(number):
+            raise self._no_number(what, f"is {number}")
+        value = age_of(what, number) if self.timestamp else number
         return Measurement(values={"value": int(value) if value.is_integer() else value})
+
+    @staticmethod
+    def _no_number(what: str, words: str) -> Failure:
+        return Failure(
+            Kind.MISSING, f"{what} {words}, no number.", summary="no number", status=Status.UNKNOWN,
+            hint="Does the application leave it, in this cache, and has it expired?",
+        )  # fmt: skip
 
     def judge(self, measurement: Measurement) -> Result:
         """Say how much it is."""

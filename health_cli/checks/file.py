@@ -2,11 +2,12 @@
 
 import glob
 import os
+import re
 import stat
-import time
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
+from health_cli.core.age import age_of
 from health_cli.core.check import Check
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
@@ -59,7 +60,7 @@ class File(Check):
                 hint="Did what writes it run, and did it write there?",
             )  # fmt: skip
         newest = max(found)
-        values = {"age": max(0.0, time.time() - newest.written), "size": newest.size, "files": len(found)}
+        values = {"age": age_of(newest.path, newest.written), "size": newest.size, "files": len(found)}
         return Measurement(values=values, facts={"newest": newest.path})
 
     def _found(self) -> list[Found]:
@@ -84,7 +85,7 @@ class File(Check):
 
     def _refuse_closed_folder(self) -> None:
         """Raise Failure where the folder can't be looked into: that there is no file is not known then."""
-        folder = os.path.dirname(self.path.partition("*")[0]) or "."
+        folder = os.path.dirname(re.split(r"[*?[]", self.path, maxsplit=1)[0]) or "."
         try:
             os.scandir(folder).close()
         except FileNotFoundError:

@@ -27,15 +27,20 @@ def run(path: str, options: Mapping[str, Any]) -> tuple[str, str, Mapping[str, s
         raise _unusable(f"{path} can't be made: {made.name}: {made.text}", hint)
     if not callable(getattr(made, "run", None)):
         raise _unusable(f"{path} has no run(): it is no check of django-health-check 4", "Is it one of version 3?")
-    labels = {key: str(value) for key, value in dict(getattr(made, "labels", {}) or {}).items()}
-    is_async = inspect.iscoroutinefunction(made.run)
-    outcome = attempt(lambda: aio.run(made.run()) if is_async else made.run())
+    labels = attempt(lambda: {key: str(value) for key, value in dict(getattr(made, "labels", {}) or {}).items()})
+    labels = {} if isinstance(labels, Crash) else labels  # they only tell it from others
+    outcome = attempt(lambda: _awaited(made.run()))
     if isinstance(outcome, Crash):
         names = [each.__name__ for each in type(outcome.error).__mro__]
         if VERDICTS not in names:
             raise outcome.error
         return (WARNING if WARNING in names else names[0]), str(getattr(outcome.error, "message", outcome.text)), labels
     return "", str(getattr(made, "pretty_status", lambda: "OK")()), labels
+
+
+def _awaited(outcome: Any) -> Any:
+    """Return what a call gives in the end: an async one may be hidden behind a decorator."""
+    return aio.run(outcome) if inspect.isawaitable(outcome) else outcome
 
 
 def _unusable(text: str, hint: str) -> Failure:

@@ -1,11 +1,12 @@
 """HEARTBEAT in CHECKS: whether something that runs by itself has said that it did."""
 
-import time
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar
 
+from health_cli.core.age import age_of
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
@@ -54,12 +55,16 @@ class Heartbeat(Remembering):
     def gather(self) -> Measurement:
         """Find the last beat; Failure where there was none."""
         at = self._at()
-        if not isinstance(at, int | float):
+        if at is None:
             raise Failure(
                 Kind.MISSING, f"{self.name} has never beaten.", summary="no beat",
                 hint=f"At the end of the job: health beat {self.name}",
             )  # fmt: skip
-        return Measurement(values={"age": max(0.0, time.time() - at)})
+        try:
+            seconds = float(at)
+        except (TypeError, ValueError, OverflowError):
+            seconds = math.nan
+        return Measurement(values={"age": age_of(f"The beat of {self.name}", seconds)})
 
     def _at(self) -> Any:
         if not self.cache:

@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from health_cli.core.kind import Kind
 from health_cli.core.status import Status
 
 MOST = 64 << 10  # bytes of an output that are read at once, and kept of a plugin's
+STEP = 0.01  # seconds between two looks at whether it has ended
 AFTER = 0.1  # seconds that what a plugin left behind may go on writing
 
 
@@ -26,19 +28,21 @@ def run(command: Sequence[str], limit: float, written: str, most: int = MOST) ->
     try:
         process = subprocess.Popen(  # noqa: S603  # the command of the setting, which no shell reads
             command, cwd="/", env={**os.environ, "LC_ALL": "C"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a word has a NUL in it
         code = NOT_EXECUTABLE if isinstance(error, PermissionError) else NOT_THERE
         raise Failure(
-            Kind.MISSING, f"{command[0]} can't be run: {error.strerror}.", summary=f"can't be run ({code})",
-            hint="Install the package that has it (monitoring-plugins-basic), and give its whole path.",
+            Kind.MISSING, f"{command[0]} can't be run: {getattr(error, 'strerror', None) or error}.",
+            summary=f"can't be run ({code})",
+            hint="Install the package that has it (monitoring-plugins-basic), give its whole path, and let it be "
+            "executable.",
             status=Status.UNKNOWN,
         ) from error  # fmt: skip
     try:
         output, errors = _read(process, time.monotonic() + limit, most)
     finally:
-        late = process.poll() is None
+        late = not _has_ended(process)
         _end(process)
     if late:
         raise Failure(
@@ -56,7 +60,7 @@ def _read(process: "subprocess.Popen[bytes]", until: float, most: int) -> tuple[
     for fd in fds:
         poller.register(fd, select.POLLIN)
     while open_ones and time.monotonic() < until:
-        ended = process.poll() is not None
+        ended = _has_ended(process)
         ready = poller.poll(1000 * min(AFTER, max(0.0, until - time.monotonic())))
         for fd, _ in ready:
             part = os.read(fd, MOST)
@@ -66,19 +70,28 @@ def _read(process: "subprocess.Popen[bytes]", until: float, most: int) -> tuple[
                 open_ones.discard(fd)
         if ended and not ready:
             break
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(max(0.0, until - time.monotonic()))
+    while not _has_ended(process) and time.monotonic() < until:
+        time.sleep(STEP)
     out, err = (fds[fd].decode(errors="replace") for fd in order)
     return out, err
 
 
+def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
+    """Tell whether it has ended, without asking how: that would set its number free."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Kill what it has started, and itself where it is still there."""
+    """Kill what it has started, and itself where it is still there; only then is its end asked for.
+
+    Until then nobody else can have its number, which is that of its group, too.
+    """
     with suppress(psutil.NoSuchProcess):
-        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        for each in family:
+        for each in psutil.Process(process.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
                 each.kill()
+    with suppress(ProcessLookupError, PermissionError):  # of another user, by setuid
+        os.killpg(process.pid, signal.SIGKILL)
     for pipe in (process.stdout, process.stderr):
         if pipe:
             pipe.close()

@@ -16,7 +16,7 @@ from health_cli.checks.bounded import NoFile, bounded
 from health_cli.core.errors import ConfigError, Failure
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
-from health_cli.core.metric import as_number
+from health_cli.core.metric import as_finite
 from health_cli.core.status import Status
 
 # MySQL commits before a statement like CREATE, so that the whole session may only read.
@@ -88,7 +88,7 @@ def _measured(rows: Any, took: float) -> Measurement:
     if value is None:
         return Measurement(values=values, missing={"value": "gives NULL"})
     try:
-        number = as_number(float(value) if isinstance(value, Decimal) else value)
+        number = as_finite(float(value) if isinstance(value, Decimal) else value)
     except TypeError as error:
         return Measurement(values=values, missing={"value": f"gives no number: {error}"})
     return Measurement(values={**values, "value": number})

@@ -130,6 +130,17 @@ def metric(name: str, unit: str = "", *, warning: str = "", critical: str = "", 
         raise ValueError(f"metric {name}: {error}") from None
 
 
+def as_finite(value: object) -> float:
+    """Return a number as `as_number` does; TypeError for what is no finite one of a float's size, too."""
+    number = as_number(value)
+    try:
+        if math.isfinite(number):
+            return number
+    except OverflowError:
+        raise TypeError("it has more digits than a float can have") from None
+    raise TypeError(f"{number} is not a finite number")
+
+
 def as_number(value: object) -> float:
     """Return an int or a float for anything that is a real number (Decimal and the like too).
 

@@ -40,6 +40,8 @@ class Process(Check):
 
     def verify(self) -> None:
         """Raise ValueError where the pattern is none."""
+        if not self.pattern:
+            raise ValueError("an empty pattern means every process")
         try:
             re.compile(self.pattern)
         except re.error as error:

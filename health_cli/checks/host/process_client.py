@@ -8,6 +8,7 @@ import psutil
 
 from health_cli.core.measurement import Measurement
 
+ENDED = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}  # still listed until somebody asks how they ended
 SHOWN = 10  # ids of processes
 
 
@@ -15,8 +16,10 @@ def gather(pattern: re.Pattern[str], user: str) -> Measurement:
     """Return how many processes match, with what they take."""
     ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     now, found = time.time(), []
-    for process in psutil.process_iter(["pid", "name", "cmdline", "username", "memory_info", "create_time"]):
+    for process in psutil.process_iter(["pid", "name", "cmdline", "username", "memory_info", "create_time", "status"]):
         about = process.info
+        if about["status"] in ENDED:
+            continue
         line = " ".join(about["cmdline"] or ()) or about["name"] or ""
         if about["pid"] not in ours and (not user or about["username"] == user) and pattern.search(line):
             found.append(about)

@@ -18,7 +18,7 @@ from health_cli.core.errors import Failure
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
-from health_cli.core.metric import Metric, as_number, metric
+from health_cli.core.metric import Metric, as_finite, metric
 from health_cli.core.result import Result
 from health_cli.core.status import Status
 from health_cli.core.units import humanize
@@ -235,7 +235,7 @@ def number_in(text: str, path: str) -> float:
         raise ValueError("no number is asked for")
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError("it is no JSON") from None
     for step in steps(path):
         try:
@@ -243,9 +243,9 @@ def number_in(text: str, path: str) -> float:
         except (KeyError, IndexError, TypeError, ValueError):
             raise ValueError(f"there is no '{step}' in it (of {path})") from None
     try:
-        return as_number(found)
-    except TypeError:
-        raise ValueError(f"{path} is {type(found).__name__}, no number") from None
+        return as_finite(found)
+    except TypeError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def steps(path: str) -> list[str]:

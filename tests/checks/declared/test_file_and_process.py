@@ -39,8 +39,10 @@ def test_the_newest_of_a_glob_counts(project: Project, tmp_path: Path) -> None:
     assert (found["status"], found["kind"]) == ("critical", "threshold"), found["message"]
 
 
-def test_a_file_of_the_future_is_no_age_below_nothing(project: Project, tmp_path: Path) -> None:
+def test_a_file_of_the_future_would_stay_young_and_is_unknown(project: Project, tmp_path: Path) -> None:
     found = look(project, FILE=str(written(tmp_path / "x", ago=-9_000)), critical="1h")
+    assert (found["status"], found["summary"]) == ("unknown", "of a time to come")
+    found = look(project, FILE=str(written(tmp_path / "x", ago=-50)), critical="1h")
     assert (found["status"], found["metrics"]["age"]) == ("healthy", 0)
 
 
