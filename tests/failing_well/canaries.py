@@ -5,6 +5,7 @@ import hashlib
 import html
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from urllib.parse import quote, quote_plus
 
 MARK = "k7canary"
@@ -75,12 +76,15 @@ def _runs(secret: str) -> Iterator[str]:
             yield from (form[i : i + RUN] for i in range(len(form) - RUN + 1))
 
 
-_RUNS = {run: secret for secret in ALL for run in _runs(secret)}
+@cache
+def _all_runs() -> set[str]:
+    """Return the runs of all secrets; not made at import, since a check of the project in every case imports this."""
+    return {run for secret in ALL for run in _runs(secret)}
 
 
 def leaks(text: str) -> set[str]:
     """Return the runs of any secret, in any writing, that are in a text; a line break between changes nothing."""
     found = {str(NUMBER)} if str(NUMBER) in text else set()
     for form in (text, "".join(text.split())):
-        found |= _RUNS.keys() & {form[i : i + RUN] for i in range(len(form) - RUN + 1)}
+        found |= _all_runs() & {form[i : i + RUN] for i in range(len(form) - RUN + 1)}
     return found
