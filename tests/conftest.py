@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.brokers import SHOP, CeleryWorker, RabbitMQ
+from tests.forks import FORKS
 from tests.servers import MariaDB, Memcached, PostgreSQL, Redis, Server
 
 # The tests keep the machine busy: that is no news.
@@ -93,10 +94,22 @@ class Shop:
             "SHOP_HEALTH_CLI": json.dumps({"THRESHOLDS": CALM, **self.setting}),
         }
 
-    def health(self, *words: str, env: Mapping[str, str] | None = None, **how: Any) -> Run:
-        """Call `health` for this project, from anywhere."""
-        where = ("--settings", "shop.settings", "--chdir", str(SHOP))
-        return health(*(words or ("run",)), *where, env={**self.env, **(env or {})}, **how)
+    def health(self, *words: str, env: Mapping[str, str] | None = None, limit: float = 30, fresh: bool = False) -> Run:
+        """Call `health` for this project, from anywhere; in a fresh process where that could make a difference."""
+        line = [*(words or ("run",)), "--settings", "shop.settings", "--chdir", str(SHOP)]
+        environment = {**self.env, **(env or {})}
+        if fresh:
+            return health(*line, env=environment, limit=limit)
+        began = time.monotonic()
+        code, out, err = FORKS.call({"words": line}, _bare(environment), "/", limit=limit)
+        return Run(code, out, err, time.monotonic() - began)
+
+    def python(self, code: str, given: str = "") -> str:
+        """Run code in the project; return what it prints."""
+        environment = {"DJANGO_SETTINGS_MODULE": "shop.settings", "PYTHONPATH": str(SHOP), **self.env}
+        failed, out, err = FORKS.call({"code": code}, _bare(environment), SHOP, given, limit=60)
+        assert not failed, err
+        return out
 
     def json(self, *patterns: str, options: Sequence[str] = (), **how: Any) -> Run:
         """Run checks with the report as JSON."""

@@ -85,7 +85,7 @@ def test_the_plot_fits_the_terminal(project: Shop, columns: int) -> None:
 
 
 def test_a_pipe_has_80_columns_and_no_colour(project: Shop) -> None:
-    run = project.health("history", DISK, "--since", "8d", env=UTF8)
+    run = project.health("history", DISK, "--since", "8d", env=UTF8, fresh=True)
     assert run.code == 0 and "\x1b" not in run.out
     assert 78 <= max(map(len, run.out.splitlines())) <= 80
     assert re.search("[\u2801-\u28ff]", run.out)
@@ -93,7 +93,7 @@ def test_a_pipe_has_80_columns_and_no_colour(project: Shop) -> None:
 
 @pytest.mark.parametrize("env", [{}, {"LANG": "C"}, {"LC_ALL": "C", "LANG": "en_GB.UTF-8"}, {**UTF8, "TERM": "linux"}])
 def test_a_plain_terminal_gets_plain_signs(project: Shop, env: dict[str, str]) -> None:
-    run = project.health("history", DISK, "--since", "8d", env=env)
+    run = project.health("history", DISK, "--since", "8d", env=env, fresh=True)
     assert run.code == 0 and run.out.isascii() and "****" in run.out
 
 

@@ -45,7 +45,7 @@ def test_every_format_gives_the_verdict_of_then(recorded: Shop, format_name: str
 
 def test_it_loads_no_django_and_needs_no_database(recorded: Shop) -> None:
     (recorded.state / "db.sqlite3").unlink()
-    last = recorded.health("last", "-f", "json", env={"PYTHONPROFILEIMPORTTIME": "1"})
+    last = recorded.health("last", "-f", "json", env={"PYTHONPROFILEIMPORTTIME": "1"}, fresh=True)
     assert last.code == 2
     assert "health_cli.history.last" in last.err
     assert "django" not in last.err

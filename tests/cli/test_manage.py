@@ -187,9 +187,9 @@ def test_a_record_whose_driver_is_missing_names_the_extra_and_is_no_crash(shop: 
     made = shop({"default": sqlite, "record": record}, setting={"RECORD_DATABASE": "record"})
     extra = "pip install 'health-cli[postgres]'"
     for words in (["alerts"], ["prune"], ["history", "host.load/load1"], ["last", "--host", "web9"]):
-        run = made.health(*words, env=hidden)
+        run = made.health(*words, env=hidden, fresh=True)
         assert (run.code, extra in run.err, "crashed" in run.err) == (3, True, False), run.err
-    run = made.json("host.load", options=["--record"], env=hidden)
+    run = made.json("host.load", options=["--record"], env=hidden, fresh=True)
     assert (extra in run.err, "(in " in run.err) == (True, False), run.err
 
 
@@ -207,9 +207,9 @@ def test_a_missing_driver_is_a_warning_of_the_system_checks(project: Shop, tmp_p
     )
     cache = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}}
     made = Shop(tmp_path, {}, cache, {})
-    run = made.json("cache", env={"PYTHONPATH": str(tmp_path)})
+    run = made.json("cache", env={"PYTHONPATH": str(tmp_path)}, fresh=True)
     check = run.checks["cache:default"]
     assert (run.code, check["status"], check["kind"]) == (3, "unknown", "misconfigured"), run.out
     assert "pip install 'health-cli[redis]'" in check["hint"]
-    listed = made.health("list", env={"PYTHONPATH": str(tmp_path)})
+    listed = made.health("list", env={"PYTHONPATH": str(tmp_path)}, fresh=True)
     assert "pip install 'health-cli[redis]'" in listed.out

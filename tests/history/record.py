@@ -46,9 +46,8 @@ def batch(
 
 def run_in(project: Shop, code: str, given: str = "") -> Any:
     """Run Python in the project; return what it printed as JSON."""
-    run = project.manage("shell", "--no-imports", "-c", code, input=given)
-    assert run.code == 0, run.err
-    return json.loads(run.out) if run.out.strip() else None
+    out = project.python(code, given)
+    return json.loads(out) if out.strip() else None
 
 
 _MIGRATED: list[bytes] = []  # the SQLite file with all tables, once one was made

@@ -8,15 +8,13 @@ from tests.conftest import Shop
 _PRELUDE = """
 import json
 from health_cli.models import *
-def show(rows): print("ROWS" + json.dumps(rows, default=str))
+def show(rows): print(json.dumps(rows, default=str))
 """
 
 
 def ask(shop: Shop, code: str) -> Any:
     """Run code in the shop; what it calls `show` with."""
-    run = shop.manage("shell", "-c", _PRELUDE + code)
-    assert run.code == 0, run.out + run.err
-    return json.loads(next(line for line in run.out.splitlines() if line.startswith("ROWS"))[4:])
+    return json.loads(shop.python(_PRELUDE + code))
 
 
 def rows(shop: Shop, model: str, *fields: str, order: str = "id") -> list[list[Any]]:
