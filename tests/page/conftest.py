@@ -28,6 +28,9 @@ User.objects.create_user("nostaff", password="x", is_superuser=True)
 """
 
 
+# A good hash of a password takes as long as a page, for each user and each login.
+HASHERS = json.dumps({"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"]})
+
 _READY: dict[str, bytes] = {}  # by admin: the SQLite file with tables and users, once one was made
 
 
@@ -39,7 +42,7 @@ class Site(Shop):
 
     @property
     def env(self) -> dict[str, str]:
-        more = {"SHOP_ADMIN": self.admin, "PYTHONPATH": f"{ROOT}{os.pathsep}{SHOP}"}
+        more = {"SHOP_ADMIN": self.admin, "SHOP_CELERY": HASHERS, "PYTHONPATH": f"{ROOT}{os.pathsep}{SHOP}"}
         return {**super().env, **more, "DJANGO_SETTINGS_MODULE": "shop.settings"}
 
     def ready(self) -> Self:
@@ -55,9 +58,9 @@ class Site(Shop):
             _READY[self.admin] = file.read_bytes()
         return self
 
-    def fill(self, age: float = 60) -> Self:
-        """Write the sample, whose newest run is so many seconds old."""
-        self.python(f"import time\nfrom tests.page.sample import fill\nfill(time.time() - {age})")
+    def fill(self) -> Self:
+        """Write the sample, whose newest run is a minute old."""
+        self.python("import time\nfrom tests.page.sample import fill\nfill(time.time() - 60)")
         return self
 
     def ask(self, code: str) -> Any:

@@ -1,13 +1,8 @@
-"""A record to look at: three hosts of a shop, a month of hours and a day of runs, of which one host is not well.
-
-Run in a project that is set up: `python -m tests.page.sample [SECONDS]`, where SECONDS is how old the newest run is.
-"""
+"""A record to look at: two hosts of a shop, a month of hours and a day of runs, of which one host is not well."""
 
 import math
-import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from health_cli.core.assembly import iso_utc
@@ -101,22 +96,28 @@ def report(host: str, ago: float, newest: float, ill: bool) -> Report:
     )  # fmt: skip
 
 
-def fill(newest: float, hosts: Sequence[tuple[str, bool]] = (("web1", True), ("web2", False)), days: int = 30) -> None:
-    """Write the record of these hosts, each of which is ill or not, up to the newest run's time."""
+HOSTS = (("web1", True, 30), ("web2", False, 2))  # name, whether it is ill, and the days of hours that it has
+
+
+def fill(newest: float) -> None:
+    """Write the record of the hosts up to the newest run's time."""
+    from django.db import transaction
+
     from health_cli.history.kept import Kept
     from health_cli.history.loading import load
     from health_cli.history.place import Path, Place
     from health_cli.models import SystemAlert
 
     place = Place(Path("/nowhere/shop.settings-00000000"))
-    for host, ill in hosts:
+    for host, ill, days in HOSTS:
         memories: Any = {}
-        write_hours(host, newest, ill, days)
-        for number in reversed(range(RUNS)):
-            kept = Kept(report(host, number * EVERY, newest, ill), {}, True, "command", place)
-            run = kept.decided(memories)
-            memories = {name: memory_of(data) for name, data in run.state["checks"].items()}
-            load(run, "default")
+        with transaction.atomic():
+            write_hours(host, newest, ill, days)
+            for number in reversed(range(RUNS)):
+                kept = Kept(report(host, number * EVERY, newest, ill), {}, True, "command", place)
+                run = kept.decided(memories)
+                memories = {name: memory_of(data) for name, data in run.state["checks"].items()}
+                load(run, "default")
     SystemAlert.objects.filter(alert_type="host.disk:/var").update(
         by="ann", why="a larger disk comes on Thursday", acknowledged_at=SystemAlert.objects.last().created_at
     )
@@ -148,10 +149,3 @@ def write_hours(host: str, newest: float, ill: bool, days: int) -> None:
                         )
                     )  # fmt: skip
     HealthHour.objects.bulk_create(rows, batch_size=900)
-
-
-if __name__ == "__main__":
-    import django
-
-    django.setup()
-    fill(time.time() - float((sys.argv[1:] or ["60"])[0]))
