@@ -68,6 +68,20 @@ def health(
     return Run(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
 
 
+def forked(*words: str, env: Mapping[str, str] | None = None, cwd: str | Path = "/", limit: float = 30) -> Run:
+    """Call `health` as above, in a process that is forked from one that has loaded the modules already."""
+    began = time.monotonic()
+    return Run(*FORKS.call({"words": words}, _bare(env), cwd, limit=limit), time.monotonic() - began)
+
+
+def python(code: str, env: Mapping[str, str], given: str = "", cwd: str | Path = SHOP) -> str:
+    """Run code in a project, forked as well; return what it prints."""
+    code = f"import django\ndjango.setup()\n{code}"
+    failed, out, err = FORKS.call({"code": code}, _bare(env), cwd, given, limit=60)
+    assert not failed, err
+    return out
+
+
 def _bare(env: Mapping[str, str] | None) -> dict[str, str]:
     """Return an environment of what is given, and what coverage needs to see subprocesses."""
     kept = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
@@ -96,20 +110,13 @@ class Shop:
 
     def health(self, *words: str, env: Mapping[str, str] | None = None, limit: float = 30, fresh: bool = False) -> Run:
         """Call `health` for this project, from anywhere; in a fresh process where that could make a difference."""
-        line = [*(words or ("run",)), "--settings", "shop.settings", "--chdir", str(SHOP)]
-        environment = {**self.env, **(env or {})}
-        if fresh:
-            return health(*line, env=environment, limit=limit)
-        began = time.monotonic()
-        code, out, err = FORKS.call({"words": line}, _bare(environment), "/", limit=limit)
-        return Run(code, out, err, time.monotonic() - began)
+        where = ("--settings", "shop.settings", "--chdir", str(SHOP))
+        call = health if fresh else forked
+        return call(*(words or ("run",)), *where, env={**self.env, **(env or {})}, limit=limit)
 
     def python(self, code: str, given: str = "") -> str:
         """Run code in the project; return what it prints."""
-        environment = {"DJANGO_SETTINGS_MODULE": "shop.settings", "PYTHONPATH": str(SHOP), **self.env}
-        failed, out, err = FORKS.call({"code": code}, _bare(environment), SHOP, given, limit=60)
-        assert not failed, err
-        return out
+        return python(code, {"DJANGO_SETTINGS_MODULE": "shop.settings", "PYTHONPATH": str(SHOP), **self.env}, given)
 
     def json(self, *patterns: str, options: Sequence[str] = (), **how: Any) -> Run:
         """Run checks with the report as JSON."""

@@ -1,14 +1,12 @@
 """A project made for a test: in a folder of its own, with whatever settings and files it is given."""
 
-import subprocess
-import sys
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import Run, _bare, health
+from tests.conftest import Run, forked, python
 
 KEY = "".join(chr(33 + n % 90) for n in range(60))
 FIT = {
@@ -17,9 +15,6 @@ FIT = {
     "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
     "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "site.sqlite3"}},
 }  # fmt: skip
-
-# A module that was written twice in a second, each time as long, would be taken from the cache of the first time.
-FRESH = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 @dataclass(frozen=True)
@@ -44,17 +39,13 @@ class Project:
 
     def manage(self, *words: str) -> None:
         """Call Django's command."""
-        done = subprocess.run(
-            [sys.executable, "-m", "django", *words],
-            env={**_bare(None), **FRESH, "DJANGO_SETTINGS_MODULE": "site_settings", "PYTHONPATH": str(self.folder)},
-            cwd=self.folder, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        code = f"from django.core.management import call_command\ncall_command(*{words!r})"
+        python(code, {"DJANGO_SETTINGS_MODULE": "site_settings", "PYTHONPATH": str(self.folder)}, cwd=self.folder)
 
     def health(self, *words: str, env: Mapping[str, str] | None = None) -> Run:
         """Call `health`."""
         where = ("--settings", "site_settings", "--chdir", str(self.folder))
-        return health(*words, *where, env={**FRESH, "HEALTH_STATE_DIR": str(self.folder / "state"), **(env or {})})
+        return forked(*words, *where, env={"HEALTH_STATE_DIR": str(self.folder / "state"), **(env or {})})
 
     def look(self, name: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return what a check says, its metrics by their names."""

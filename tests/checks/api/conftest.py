@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import time
 import urllib.error
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.brokers import ROOT
-from tests.conftest import Run, health
+from tests.conftest import Run, forked, python
 from tests.servers import Redis, Server, wait_until
 
 WSGI = "django.core.wsgi:get_wsgi_application()"
@@ -48,16 +47,11 @@ class Project:
 
     def python(self, code: str) -> str:
         """Run code in the project, and return what it prints."""
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", f"import django; django.setup()\n{code}"],
-            env={"PATH": os.environ["PATH"], **self.env}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return python(code, self.env)
 
     def probe(self, *words: str, env: Mapping[str, str] | None = None) -> Run:
         """Run the checks of the API, and return the report."""
-        return health("run", *(words or ("api",)), "-f", "json", env={**self.env, **(env or {})})
+        return forked("run", *(words or ("api",)), "-f", "json", env={**self.env, **(env or {})})
 
 
 class Gunicorn(Server):
@@ -123,6 +117,7 @@ def counted(project: Project, requests: int, limit: float = 15) -> Run:
     found: list[Run] = []
 
     def there() -> bool:
+        time.sleep(0.2)  # what was asked is written once in a while
         found[:] = [project.probe()]
         value = found[0].metrics("api.traffic")["requests_24h"]
         assert (value or 0) <= requests, found[0].out
