@@ -30,6 +30,11 @@ for batch in json.load(sys.stdin):
     )
 """
 
+_EMPTY = """
+from health_cli.models import *
+for model in (HealthMetric, HealthRun, HealthHour, HealthSelection, SystemAlert, Silence): model.objects.all().delete()
+"""
+
 
 def batch(
     name: str,
@@ -60,10 +65,16 @@ def migrate(project: Shop, alias: str = "default") -> Shop:
         file.write_bytes(_MIGRATED[0])
         return project
     fresh = own and not file.exists()
-    done = project.manage("migrate", "--verbosity", "0", "--database", alias)
-    assert done.code == 0, done.err
+    migrated = f"call_command('migrate', verbosity=0, database={alias!r})"
+    project.python(f"from django.core.management import call_command\n{migrated}")
     if fresh:
         _MIGRATED[:] = [file.read_bytes()]
+    return project
+
+
+def emptied(project: Shop) -> Shop:
+    """Leave nothing in the tables: they are made once for many tests, since that takes a second."""
+    run_in(project, _EMPTY)
     return project
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Shop, ShopFactory
-from tests.history.record import batch, fill, migrate, run_in
+from tests.history.record import batch, emptied, fill, migrate, run_in
 from tests.servers import MariaDB, PostgreSQL
 
 HOUR = 3_600
@@ -52,19 +52,20 @@ print(json.dumps({"hosts": reader.hosts(), "names": reader.names(host), "other":
 """
 
 
-@pytest.fixture(params=["sqlite", "mariadb", "postgresql"])
-def project(request: pytest.FixtureRequest, shop: ShopFactory) -> Shop:
-    """The example project with the record's tables, empty, on each database."""
-    if request.param == "sqlite":
-        return migrate(shop())
-    server: MariaDB | PostgreSQL = request.getfixturevalue(request.param)
-    made = migrate(shop({"default": server.settings()}))
-    run_in(
-        made,
-        "from health_cli.models import *\n"
-        "for model in (HealthMetric, HealthHour, HealthRun): model.objects.all().delete()",
-    )
-    return made
+@pytest.fixture(scope="module", params=["sqlite", "mariadb", "postgresql"])
+def tables(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """The example project with the record's tables, on each database."""
+    databases = {}
+    if request.param != "sqlite":
+        server: MariaDB | PostgreSQL = request.getfixturevalue(request.param)
+        databases = {"default": server.settings()}
+    return migrate(ShopFactory(tmp_path_factory.mktemp("tables"))(databases))
+
+
+@pytest.fixture
+def project(tables: Shop) -> Shop:
+    """The same, and the tables are empty."""
+    return emptied(tables)
 
 
 def read(project: Shop, since: float, until: float, *, host: str = "web1", page: int = 1000) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import HEALTH, Shop, ShopFactory, health
-from tests.history.record import migrate
+from tests.history.record import emptied, migrate
 from tests.history.rows import ask, rows
 from tests.servers import MariaDB, PostgreSQL
 
@@ -24,20 +24,32 @@ def spool(shop: Shop) -> list[Path]:
     return sorted((shop.state / "record").glob("shop.settings-*/spool/*.json"))
 
 
-@pytest.fixture
-def on_mariadb(mariadb: MariaDB, shop: ShopFactory) -> Iterator[Shop]:
+@pytest.fixture(scope="module")
+def tables_on_mariadb(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     name = f"record_{uuid.uuid4().hex[:8]}"
     mariadb.sql(f"CREATE DATABASE {name}", f"GRANT ALL ON {name}.* TO app@'127.0.0.1'")
-    yield migrate(shop({"default": mariadb.settings(NAME=name)}))
+    made = migrate(Shop(tmp_path_factory.mktemp(name), {"default": mariadb.settings(NAME=name)}, {}, {}))
+    yield dict(made.databases)
     mariadb.sql(f"DROP DATABASE {name}")
 
 
-@pytest.fixture
-def on_postgresql(postgresql: PostgreSQL, shop: ShopFactory) -> Iterator[Shop]:
+@pytest.fixture(scope="module")
+def tables_on_postgresql(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     name = f"record_{uuid.uuid4().hex[:8]}"
     postgresql.sql(f"CREATE DATABASE {name} OWNER app")
-    yield migrate(shop({"default": postgresql.settings(NAME=name)}))
+    made = migrate(Shop(tmp_path_factory.mktemp(name), {"default": postgresql.settings(NAME=name)}, {}, {}))
+    yield dict(made.databases)
     postgresql.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def on_mariadb(tables_on_mariadb: dict[str, Any], shop: ShopFactory) -> Shop:
+    return emptied(shop(tables_on_mariadb))
+
+
+@pytest.fixture
+def on_postgresql(tables_on_postgresql: dict[str, Any], shop: ShopFactory) -> Shop:
+    return emptied(shop(tables_on_postgresql))
 
 
 @pytest.fixture
