@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -124,7 +125,8 @@ def be_command(order: dict[str, Any], streams: list[int]) -> None:
     sys.path[:0] = filter(None, order["env"].get("PYTHONPATH", "").split(os.pathsep))
     if "words" in order:
         import_module("health_cli.cli.entry").main(order["words"])
-    exec(order["code"], {"__name__": "__main__"})
+    sys.modules["__main__"] = ModuleType("__main__")
+    exec(order["code"], vars(sys.modules["__main__"]))
     sys.exit()
 
 

@@ -206,6 +206,7 @@ class MariaDB(Server):
                     program("mariadb-install-db", "mariadb-server"), "--no-defaults",
                     "--auth-root-authentication-method=normal",
                     f"--datadir={self.folder / 'data'}", "--skip-test-db", "--skip-name-resolve",
+                    "--innodb-log-file-size=8M",  # as it is run with: 96M are usual, and written out
                 ],
                 check=True, capture_output=True,
             )  # fmt: skip

@@ -69,19 +69,13 @@ def test_rabbitmq_comes_back_with_its_data_and_leaves_nothing_behind(tmp_path: P
     assert not at_home_in(server.folder)
 
 
-def test_rabbitmq_has_its_management_where_that_is_asked_for(tmp_path: Path) -> None:
-    server = RabbitMQ(tmp_path / "rabbitmq", management=True)
-    try:
-        overview = f"http://127.0.0.1:{server.start().management_port}/api/overview"
-        with urllib.request.urlopen(authorised(overview), timeout=5) as response:
-            assert json.load(response)["listeners"][0]["ip_address"] == "127.0.0.1"
-    finally:
-        server.kill()  # which spares us the five seconds that its management takes to end
+def test_rabbitmq_has_its_management_where_that_is_asked_for(rabbitmq: RabbitMQ) -> None:
+    with urllib.request.urlopen(authorised(f"{rabbitmq.management}/api/overview"), timeout=5) as response:
+        assert json.load(response)["listeners"][0]["ip_address"] == "127.0.0.1"
 
 
 @pytest.mark.parametrize("pool", POOLS)
-@pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
-@pytest.mark.parametrize("end", ["stop", "kill"])
+@pytest.mark.parametrize(("broker", "end"), [("redis", "stop"), ("redis", "kill"), ("rabbitmq", "stop")])
 def test_a_worker_works_and_leaves_nobody_behind(
     redis_server: Redis, rabbitmq: RabbitMQ, worker: WorkerFactory, pool: str, broker: str, end: str
 ) -> None:

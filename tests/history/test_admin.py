@@ -1,20 +1,20 @@
 """The record in Django's admin: for superusers alone, to look at, to acknowledge, to resolve and to silence."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-PROJECT = """
-import json, sys, uuid
+from tests.forks import FORKS
+
+SITE = """
+import json, os, uuid
 import django
 from django.conf import settings
 settings.configure(
     SECRET_KEY="x", USE_TZ=True, ROOT_URLCONF="__main__", ALLOWED_HOSTS=["testserver"], STATIC_URL="/static/",
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1]}},
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["FILE"]}},
     INSTALLED_APPS=["django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes",
                     "django.contrib.sessions", "django.contrib.messages", "health_cli"],
     MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware",
@@ -38,6 +38,10 @@ from health_cli.models import *
 urlpatterns = [path("admin/", admin.site.urls)]
 setup_test_environment()
 call_command("migrate", verbosity=0)
+"""
+PROJECT = (
+    SITE
+    + """
 run = HealthRun.objects.create(uuid=uuid.uuid4(), host="web1", started_at=timezone.now(), duration=1, status="warning",
                                trigger="command", complete=True, report={"checks": []}, state={"checks": "a memory"})
 HealthSelection.objects.create(host="web1", scope="", seen_at=run.started_at)
@@ -57,15 +61,26 @@ def act(name, *rows):
     return client(root).post("/admin/health_cli/systemalert/", data, follow=True)
 PAGES = [f"/admin/health_cli/{name}/" for name in ("healthrun", "healthmetric", "systemalert", "silence")]
 """
+)
+
+
+_TABLES: list[bytes] = []  # the SQLite file with all tables, once one was made
 
 
 def ask(folder: Path, code: str, project: str = PROJECT) -> Any:
     """Run code in a project with an admin; what it calls `print` with as JSON."""
-    done = subprocess.run(
-        [sys.executable, "-c", f"{project}\n{code}", folder / "db.sqlite3"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    file = folder / "db.sqlite3"
+    if not _TABLES:
+        run(file, SITE)
+        _TABLES.append(file.read_bytes())
+    file.write_bytes(_TABLES[0])
+    return json.loads(run(file, f"{project}\n{code}"))
+
+
+def run(file: Path, code: str) -> str:
+    failed, out, err = FORKS.call({"code": code}, {"FILE": str(file)}, "/")
+    assert not failed, err
+    return out
 
 
 @pytest.mark.parametrize(("who", "status"), [("root", 200), ("staff", 403)])
@@ -201,9 +216,9 @@ print(json.dumps(SystemAlert.objects.get(pk=alerts[0].pk).why))
 
 
 def test_all_of_it_is_in_the_database_that_is_recorded_in(tmp_path: Path) -> None:
-    default = 'DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1]}},'
+    default = 'DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["FILE"]}},'
     two = default.replace(
-        "}},", '}, "record": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1] + "-record"}},'
+        "}},", '}, "record": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["FILE"] + "-record"}},'
     )
     project = (
         PROJECT.replace(default, f'{two} HEALTH_CLI={{"RECORD_DATABASE": "record"}},')
