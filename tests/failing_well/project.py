@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.conftest import Run, health
+from tests.conftest import Run, forked, health
 from tests.failing_well import canaries
 from tests.failing_well.stack import Stack
 
@@ -142,14 +142,16 @@ class Project:
         }
         return {**env, "PYTHONPATH": ":".join(filter(None, [env.get("PYTHONPATH"), root]))}
 
-    def health(self, *words: str) -> Run:
+    def health(self, *words: str, fresh: bool = True) -> Run:
         """Call `health` for this project, from elsewhere."""
         where = ("--settings", self.settings, "--chdir", str(self.folder))
-        return health(*words, *where, env=self.environment(), limit=20)
+        call = health if fresh else forked
+        return call(*words, *where, env=self.environment(), limit=20)
 
     def run(self, form: str, *verbose: str) -> Run:
-        """Run all checks."""
-        return self.health("run", "-f", form, "-t", self.deadline, *self.options, *verbose)
+        """Run all checks: in a fresh process for a machine, and where packages are hidden from Python as it starts."""
+        fresh = form == "json" or "PYTHONPATH" in self.env
+        return self.health("run", "-f", form, "-t", self.deadline, *self.options, *verbose, fresh=fresh)
 
 
 def on_stack(folder: Path, stack: Stack, needs: Sequence[str]) -> Project:
