@@ -41,7 +41,7 @@ def api(source: Source, setting: HealthSetting) -> Iterator[Check]:
 def _sources(source: Source, given: Api) -> Iterator[StatisticsSource]:
     """Yield where statistics are looked for, the best first."""
     counts = is_counted(source.everything.get("MIDDLEWARE"))
-    log = given.request_log or {"model": next((APPS[app] for app in source.apps if app in APPS), "")}
+    log = given.request_log or {"model": next((APPS[app] for app in APPS if source.has_app(app)), "")}
     sources = (("middleware", counts), ("request_log", log["model"]), ("access_logs", given.access_logs))
     found = [name for name, there in sources if there]
     secret = str(source.everything.get("SECRET_KEY") or "")

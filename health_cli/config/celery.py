@@ -83,7 +83,7 @@ def _with_app(app: Any, conf: Mapping[str, Any], source: Source, setting: Health
         yield QueueCheck(name=f"celery.queue:{instance_of(queue)}", project=project, conf=conf)
         yield Canary(name=f"celery.canary:{instance_of(queue)}", project=project, conf=conf)
     yield Failures(project=project, conf=conf)
-    in_database = "django_celery_beat" in source.apps
+    in_database = source.has_app("django_celery_beat")
     if in_database or any(conf.get(key) for key in PERIODIC) or BEAT in setting.OPTIONS or _left_by_beat(conf):
         yield Beat(project=project, conf=conf, in_database=in_database)
     if conf.get("result_backend"):

@@ -19,7 +19,7 @@ def deploy(source: Source, setting: HealthSetting) -> Iterator[Check]:
     everything = source.everything
     yield Settings(settings={key: everything[key] for key in KEYS if key in everything})
     yield Version(settings={key: everything[key] for key in (*VERSIONS, *COMMITS) if key in everything})
-    if "django.contrib.staticfiles" in source.apps:
+    if source.has_app("django.contrib.staticfiles"):
         yield Static()
     if source.databases:
         yield Migrations(needs=tuple(f"database:{alias}" for alias in source.databases))

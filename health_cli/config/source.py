@@ -34,6 +34,10 @@ class Source:
     secrets: frozenset[str] = frozenset()
     everything: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
+    def has_app(self, name: str) -> bool:
+        """Tell whether an app is installed, by its name or by its configuration's."""
+        return any(app == name or app.startswith(f"{name}.apps.") for app in self.apps)
+
 
 def locate(settings: str | None, chdir: str | None, pythonpath: str | None) -> Source:
     """Find and load the settings; ConfigError where they can't be loaded, with the reason."""

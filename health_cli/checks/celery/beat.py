@@ -43,16 +43,22 @@ class Beat(CeleryCheck):
     since beat runs on another host, the check is skipped, and says what to do.
 
     `schedule` is the path of the file: that of `beat -s`, by default `beat_schedule_filename` below the folder of the
-    project. It is copied, and read without running any code that is in it. `grace` is what a task may be late: the
-    default is more than Celery takes to write down that it was sent.
+    project. One that is named and not there is critical. It is copied, and read without running any code that is in
+    it; one that can't be read makes the check unknown, since nobody sees then what is overdue.
 
-    A task that has never been sent counts from the time when it came into the schedule.
+    `node` means the beats that are asked, by their names: any that is on the broker. Where several projects share one,
+    start each with a name of its own (`beat -n shop@%h`), and set it here.
+
+    `grace` is what a task may be late. Celery writes down what it has sent up to 8 minutes later, django-celery-beat up
+    to 200 seconds, so that with less, tasks are overdue that were sent. A task that has never been sent counts from the
+    time when it came into the schedule.
     """
 
     name: str = "celery.beat"
     metrics: tuple[Metric, ...] = field(default=METRICS)
     needs: tuple[str, ...] = ()
     schedule: str = ""
+    node: str = "celerybeat@*"
     grace: float = 600.0
     in_database: bool = field(default=False, repr=False)
 
@@ -61,7 +67,7 @@ class Beat(CeleryCheck):
         app = self.project.app
         client = load_client("health_cli.checks.celery.beat_client", CELERY)
         measurement: Measurement = client.gather(
-            app, in_database=self.in_database, path=self.schedule, grace=self.grace, limit=self.timeout
+            app, in_database=self.in_database, path=self.schedule, node=self.node, grace=self.grace, limit=self.timeout
         )
         return measurement
 
@@ -89,6 +95,24 @@ def _findings(facts: Any) -> Iterator[Finding]:
         yield Finding(
             status=Status.CRITICAL, kind=Kind.LAGGING, summary=f"{facts['overdue_count']} overdue",
             message=f"These periodic tasks are overdue: {names}{more}", hint=START,
+        )  # fmt: skip
+    if facts.get("unreadable"):
+        yield Finding(
+            status=Status.UNKNOWN, kind=Kind.AUTH, summary="schedule not readable",
+            message=f"What is overdue can't be seen: {facts['unreadable']}",
+            hint=f"Run health as the user of beat, or let this one read it: setfacl -m u:USER:r {facts['source']}*",
+        )  # fmt: skip
+    if facts["odd_tasks"]:
+        yield Finding(
+            status=Status.WARNING, kind=Kind.MISCONFIGURED, summary=f"{len(facts['odd_tasks'])} tasks not understood",
+            message=f"It can't be told when these are due: {'; '.join(facts['odd_tasks'][:SHOWN])}",
+            hint="Correct their schedules: beat may leave them out, too.",
+        )  # fmt: skip
+    if facts["not_in_table"]:
+        yield Finding(
+            status=Status.WARNING, kind=Kind.MISSING, summary="tasks of the settings not in the table",
+            message=f"beat_schedule has tasks that its table lacks: {', '.join(facts['not_in_table'][:SHOWN])}",
+            hint="Its scheduler puts them there as it starts: celery -A PROJECT beat --scheduler django",
         )  # fmt: skip
     if facts["asked"] and not facts["beats"]:
         yield Finding(

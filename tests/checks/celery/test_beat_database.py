@@ -14,7 +14,7 @@ from tests.conftest import Run, Shop, ShopFactory
 from tests.servers import wait_until
 
 NAME = "celery.beat"
-APPS = {"SHOP_APPS": json.dumps(["django_celery_beat"])}
+APPS = {"SHOP_APPS": json.dumps(["django_celery_beat.apps.BeatConfig"])}
 QUICK = {"CELERY_BEAT_SYNC_EVERY": 1}
 MAKE = """
 from datetime import timedelta
@@ -32,13 +32,18 @@ task("later", interval=second, start_time=now() + hour, last_run_at=now() - hour
 task("over", interval=second, expires=now() - hour, last_run_at=now() - hour)
 task("done", clocked=noon, one_off=True, total_run_count=1)
 task("nightly", crontab=night, last_run_at=now())
+task("new", interval=second, start_time=now() - 30 * 24 * hour)
+never = CrontabSchedule.objects.create(day_of_month="30", month_of_year="2")
+task("never", crontab=never)
 """
 LATE = """
 from datetime import timedelta
 from django.utils.timezone import now
 from django_celery_beat.models import PeriodicTask
 PeriodicTask.objects.filter(name="nightly").update(last_run_at=now() - timedelta(hours=50))
-PeriodicTask.objects.filter(name="sums").update(last_run_at=None, start_time=now() - timedelta(minutes=30))
+PeriodicTask.objects.filter(name="sums").update(
+    last_run_at=None, start_time=now() - timedelta(minutes=30), date_changed=now() - timedelta(hours=9)
+)
 """
 
 
@@ -47,8 +52,8 @@ def project(shop: ShopFactory) -> Shop:
     return shop(setting={"TIMEOUT": 10})
 
 
-def look(project: Shop, place: Place) -> Run:
-    return project.json(NAME, env={**APPS, "CELERY_BROKER_URL": place.url})
+def look(project: Shop, place: Place, **env: str) -> Run:
+    return project.json(NAME, env={**APPS, "CELERY_BROKER_URL": place.url, **env})
 
 
 def manage(project: Shop, place: Place, *words: str) -> None:
@@ -78,11 +83,15 @@ def test_what_its_tables_tell(project: Shop, redis_place: Place, beat: CeleryBea
     manage(project, redis_place, "migrate", "--verbosity", "0")
     manage(project, redis_place, "shell", "-c", MAKE)
     beat.start()
+    only = {"CELERY_BEAT_SCHEDULE": {"lost": {"task": "tests.add", "schedule": 60.0}}}
+    lost = look(project, redis_place, SHOP_CELERY=json.dumps(only)).checks[NAME]
+    assert "beat_schedule has tasks that its table lacks: lost" in lost["message"]
     wait_until(lambda: (look(project, redis_place).metrics(NAME)["last_run"] or 99) < 10, "a task that was sent", 20)
     run = look(project, redis_place)
-    assert run.checks[NAME]["status"] == "healthy", run.out
+    assert run.checks[NAME]["status"] == "warning", run.out
+    assert "never (" in run.checks[NAME]["message"] and run.metrics(NAME)["overdue"] == 0
     assert run.checks[NAME]["data"]["source"] == "django-celery-beat"
-    assert run.metrics(NAME)["tasks"] == 3  # sums, nightly, and Celery's own
+    assert run.metrics(NAME)["tasks"] == 4  # sums, nightly, new, and Celery's own
     assert "writes only what it has sent" in run.reasons(NAME)["last_tick"]
     beat.kill()
     manage(project, redis_place, "shell", "-c", LATE)
