@@ -1,13 +1,17 @@
 """email:ALIAS: whether the mail server takes our connection and our login. Nothing is sent."""
 
+import inspect
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import ClassVar
 
 from health_cli.core.check import Check
+from health_cli.core.finding import Finding
+from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
 from health_cli.core.result import Result
+from health_cli.core.status import Status
 from health_cli.core.units import humanize
 
 METRICS = (
@@ -21,7 +25,8 @@ class Email(Check):
 
     `email:default` is the server of EMAIL_HOST, or each alias of MAILERS (Django 6.1) one of its own. It is reached
     through the project's own backend, so that certificate, user and password are those that a message would be sent
-    with. Nothing is sent, and no sender or recipient is named: whether a message arrives is not told by this.
+    with. Nothing is sent, and no sender or recipient is named: whether a message arrives is not told by this, nor that
+    the server wants a login where the settings have none.
 
     It runs with all others where the settings name a server. Where they leave Django's `localhost`, or mail goes
     through a backend of another kind, it is on request; of the latter it says that there is no server to log in to.
@@ -41,7 +46,13 @@ class Email(Check):
         facts = measurement.facts
         how = "logged in to" if facts["login"] else "connected to"
         took = humanize(measurement.values["connect_time"], "s")
-        return self.result(measurement, summary=f"{how} {facts['server']} in {took}")
+        findings = [Finding(
+            status=Status.WARNING, kind=Kind.MISCONFIGURED, summary="half a login",
+            message=f"Of user and password for {facts['server']} only one is set: nobody logs in there",
+            hint="Set both, or neither.",
+        )]  # fmt: skip
+        summary = f"{how} {facts['server']} in {took}"
+        return self.result(measurement, summary=summary, findings=findings if facts["half"] else [])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,3 +60,8 @@ class UnnamedEmail(Email):
     """The same where no setting names a server: on request."""
 
     on_request: ClassVar[bool] = True
+
+    @property
+    def manual(self) -> str:
+        """The manual page is that of the other."""
+        return inspect.getdoc(Email) or ""

@@ -11,6 +11,7 @@ from django.core import mail
 from django.core.mail.backends.smtp import EmailBackend
 
 from health_cli.checks.network.reach import Address, explained
+from health_cli.checks.project import loaded
 from health_cli.core.errors import Failure, Skipped
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
@@ -21,23 +22,21 @@ PART = 0.6  # of the check's limit that one answer may take
 
 def gather(alias: str, limit: float) -> Measurement:
     """Return how long it took to be taken in; Failure where the server does not, or can't be asked."""
-    backend = attempt(lambda: _ready(alias))
+    backend = loaded(lambda: _ready(alias, limit * PART))
     if isinstance(backend, Crash):
-        raise Failure(
-            Kind.MISCONFIGURED, f"The mailer '{alias}' can't be made: {backend.name}: {backend.text}",
-            summary="no mailer", hint=f"Correct {_settings()}.",
-        )  # fmt: skip
+        raise _unusable(f"The mailer '{alias}' can't be made: {backend.name}: {backend.text}")
     if not isinstance(backend, EmailBackend):
         kind = f"{type(backend).__module__}.{type(backend).__name__}"
         raise Skipped(f"Mail goes through {kind}: there is no server to log in to.", summary="no mail server")
-    patience = limit * PART
-    backend.timeout, backend.fail_silently = min(backend.timeout or patience, patience), False
+    if not backend.host:  # smtplib would connect to nothing then, and all would seem well
+        raise _unusable(f"The mailer '{alias}' has no host")
     server = Address(str(backend.host), int(backend.port))
     security = "TLS" if backend.use_ssl else "STARTTLS" if backend.use_tls else "none"
     facts = {"server": str(server), "security": security, "login": bool(backend.username and backend.password)}
+    facts["half"] = bool(backend.username) is not bool(backend.password)
     began = time.monotonic()
     try:
-        with explained(server, backend.timeout), _in_words(server):
+        with explained(server, backend.timeout or 0), _in_words(server, f"{backend.username}{backend.password}"):
             backend.open()
             took = time.monotonic() - began
     except Failure as failure:
@@ -47,18 +46,25 @@ def gather(alias: str, limit: float) -> Measurement:
     return Measurement(values={"connect_time": took}, facts=facts)
 
 
-def _ready(alias: str) -> Any:
-    """Return the backend, its certificate loaded: of MAILERS where Django has it (6.1), else that of EMAIL_BACKEND."""
+def _ready(alias: str, patience: float) -> Any:
+    """Return the backend, ready to connect: of MAILERS where Django has it (6.1), else that of EMAIL_BACKEND."""
     mailers = getattr(mail, "mailers", None)
     backend = mail.get_connection() if mailers is None else mailers[alias]
-    if isinstance(backend, EmailBackend) and (backend.use_tls or backend.use_ssl):
-        _ = backend.ssl_context
+    if isinstance(backend, EmailBackend):
+        if backend.use_tls or backend.use_ssl:
+            _ = backend.ssl_context
+        backend.port, backend.fail_silently = int(backend.port), False
+        backend.timeout = min(float(backend.timeout or patience), patience)
     return backend
+
+
+def _unusable(text: str) -> Failure:
+    return Failure(Kind.MISCONFIGURED, text, summary="no mailer", hint=f"Correct {_settings()}.")
 
 
 def _settings() -> str:
     mailers = getattr(mail, "mailers", None)
-    return "MAILERS" if mailers is not None and list(mailers) else "EMAIL_BACKEND and the other settings EMAIL_..."
+    return "MAILERS" if mailers is not None and list(mailers) else "EMAIL_HOST and the other settings EMAIL_..."
 
 
 # Class -> (kind, a few words, what to do); most specific first.
@@ -82,18 +88,23 @@ _SMTP: Sequence[tuple[type[Exception], Kind, str, str]] = (
 
 
 @contextmanager
-def _in_words(server: Address) -> Iterator[None]:
+def _in_words(server: Address, login: str) -> Iterator[None]:
     """Turn what smtplib and TLS raise into a Failure; the network's own errors pass."""
     try:
         yield
     except smtplib.SMTPServerDisconnected as error:
         if isinstance(error.__context__, TimeoutError):
-            raise TimeoutError from error
+            raise Failure(
+                Kind.TIMEOUT, f"{server} took the connection and said nothing.", summary="no answer",
+                hint="Is it overloaded, or does it want TLS at once (port 465)?",
+            ) from error  # fmt: skip
         raise Failure(
             Kind.REFUSED, f"{server} closed the connection.", summary="closed the connection",
             hint="Does it want TLS at once (port 465), or does it take too many connections of ours for an attack?",
         ) from error  # fmt: skip
     except UnicodeEncodeError:
+        if login.isascii():  # it is the host's name
+            raise
         raise Failure(
             Kind.MISCONFIGURED,
             "User or password has a letter beyond ASCII, which Python's smtplib can't send.",

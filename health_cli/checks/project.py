@@ -1,11 +1,26 @@
 """Project: loads the project's apps for the checks that need them."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import django
 from django.apps import apps
+from django.core.exceptions import AppRegistryNotReady
 
 from health_cli.core.errors import Failure
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
+
+T = TypeVar("T")
+
+
+def loaded(call: Callable[[], T]) -> T | Crash:
+    """Return what a call gives or raises; where it needs the project's models, these are loaded first."""
+    found = attempt(call)
+    if not (isinstance(found, Crash) and isinstance(found.error, AppRegistryNotReady)):
+        return found
+    load_project()
+    return attempt(call)
 
 
 def set_up() -> None:

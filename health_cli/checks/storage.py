@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import ClassVar
 
-from health_cli.core.check import Check
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
+from health_cli.core.memory import Remembering
 from health_cli.core.metric import Metric, metric
 from health_cli.core.result import Result
 from health_cli.core.status import Status
@@ -21,13 +21,14 @@ METRICS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Storage(Check):
+class Storage(Remembering):
     """A storage of STORAGES, such as that of uploaded files: a small file is written, read, compared and deleted.
 
     Its name begins with `health-cli-probe-`, and it lies at the top. It is deleted whatever happens after it was
-    written, but for a check that is ended at its limit. Where nothing may be written, `"OPTIONS": {"storage:backups":
-    {"read_only": True}}`, a file is read: `file` names one that must be there. Without it, what lies at the top is
-    listed, which takes long where that is many thousands of files.
+    written, but for a check that is ended at its limit; where it can't be deleted, no other is written until it is.
+    Where nothing may be written, `"OPTIONS": {"storage:backups": {"read_only": True}}`, a file is read: `file` names
+    one that must be there. Without it, what lies at the top is listed, which takes long where that is many thousands
+    of files.
 
     The storage's class is loaded with the project's settings. The one of the static files is left to deploy.static. On
     request, since it writes.
@@ -43,7 +44,7 @@ class Storage(Check):
         """Write, read, compare and delete; or look for the file."""
         client = import_module("health_cli.checks.storage_client")
         alias = self.name.partition(":")[2]
-        measurement: Measurement = client.look(alias, self.file) if self.read_only else client.probe(alias)
+        measurement: Measurement = client.look(alias, self.file) if self.read_only else client.probe(alias, self.memory)
         return measurement
 
     def judge(self, measurement: Measurement) -> Result:

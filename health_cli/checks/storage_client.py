@@ -9,20 +9,27 @@ from typing import Any, TypeVar
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, storages
 
+from health_cli.checks.project import loaded
 from health_cli.core.errors import Failure, Skipped
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
-from health_cli.core.status import Status
+from health_cli.core.memory import Memory
 
 T = TypeVar("T")
 SIZE = 1_024  # bytes that are written, and at most read
 NOTHING_WRITTEN = "nothing is written: read_only is set"
 
 
-def probe(alias: str) -> Measurement:
-    """Write a file, read it, compare, and delete it; Failure where one of these fails."""
+def probe(alias: str, memory: Memory) -> Measurement:
+    """Write a file, read it, compare, and delete it; Failure where one of these fails.
+
+    One that could not be deleted is remembered, and deleted before another is written.
+    """
     storage, content = _storage(alias), os.urandom(SIZE)
+    if left := memory.load().get("left"):
+        _delete(storage, str(left))
+        memory.save({})
     name = f"health-cli-probe-{os.urandom(8).hex()}"
     try:
         name, write_time = _step(storage, "write to", lambda: storage.save(name, ContentFile(content)))
@@ -30,13 +37,17 @@ def probe(alias: str) -> Measurement:
     except Failure:
         attempt(lambda: storage.delete(name))  # on a full disk, half of it is there
         raise
-    _, delete_time = _step(storage, "delete from", lambda: storage.delete(name))
+    try:
+        delete_time = _delete(storage, name)
+    except Failure:
+        memory.save({"left": name})
+        raise
     if back != content:
         raise Failure(
             Kind.CRASHED, f"{_place(storage)} gave back {len(back)} bytes that are not the {SIZE} written.",
             summary="gives back something else", hint="Is there a cache, or a second machine, between?",
         )  # fmt: skip
-    there, _ = _step(storage, "look into", lambda: storage.exists(name))
+    there = attempt(lambda: storage.exists(name)) is True  # who may not ask that may well do all else
     values = {"write_time": write_time, "read_time": read_time, "delete_time": delete_time}
     return Measurement(values=values, facts={"storage": _place(storage), **({"left": [name]} if there else {})})
 
@@ -64,7 +75,7 @@ def look(alias: str, file: str) -> Measurement:
 
 
 def _storage(alias: str) -> Any:
-    storage = attempt(lambda: storages[alias])
+    storage = loaded(lambda: storages[alias])
     if isinstance(storage, Crash):
         raise Failure(
             Kind.MISCONFIGURED, f"The storage '{alias}' can't be made: {storage.name}: {storage.text}",
@@ -80,9 +91,17 @@ def _storage(alias: str) -> Any:
     return storage
 
 
+def _delete(storage: Any, name: str) -> float:
+    """Delete a file; return the seconds that took. Failure names the file."""
+    _, took = _step(storage, f"delete {name} from", lambda: storage.delete(name))
+    return took
+
+
 def _read(storage: Any, name: str) -> bytes:
     with storage.open(name, "rb") as file:
-        content: bytes = file.read(SIZE + 1)
+        content = file.read(SIZE + 1)
+    if not isinstance(content, bytes):
+        raise TypeError(f"it gives {type(content).__name__}, no bytes")
     return content
 
 
@@ -106,8 +125,8 @@ def _step(storage: Any, what: str, call: Callable[[], T]) -> tuple[T, float]:
         number = given.error.errno if isinstance(given.error, OSError) else None
         kind, hint = _ERRORS.get(number, _OTHER)
         raise Failure(
-            kind, f"To {what} {_place(storage)} fails: {given.name}: {given.text}", summary=f"{what}: {given.name}",
-            hint=hint, status=Status.CRITICAL,
+            kind, f"To {what} {_place(storage)} fails: {given.name}: {given.text}",
+            summary=f"{what.partition(' ')[0]}: {given.name}", hint=hint,
         )  # fmt: skip
     return given, time.monotonic() - began
 

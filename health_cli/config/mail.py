@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django import VERSION
+
 from health_cli.checks.email import Email, UnnamedEmail
 from health_cli.config.setting import HealthSetting
 from health_cli.config.source import EMBEDDED, Source
 from health_cli.core.check import Check
 
+MAILERS_SINCE = (6, 1)
 BACKENDS = "django.core.mail.backends"
 SERVERLESS = {f"{BACKENDS}.{name}.EmailBackend" for name in ("console", "dummy", "filebased", "locmem")}
 
@@ -17,9 +20,11 @@ def email(source: Source, setting: HealthSetting) -> Iterator[Check]:
     if source.name == EMBEDDED:
         return
     everything = source.everything
-    if mailers := everything.get("MAILERS"):
+    mailers = everything.get("MAILERS")
+    if mailers and isinstance(mailers, Mapping) and VERSION >= MAILERS_SINCE:  # an older Django passes it over
         for alias, about in mailers.items():
-            yield _check(alias, str(about.get("BACKEND") or ""), named=True)
+            backend = about.get("BACKEND") if isinstance(about, Mapping) else ""
+            yield _check(alias, str(backend or ""), named=True)
     else:
         yield _check("default", str(everything.get("EMAIL_BACKEND") or ""), named=_names_server(everything))
 
@@ -30,4 +35,4 @@ def _check(alias: str, backend: str, *, named: bool) -> Check:
 
 def _names_server(everything: Mapping[str, Any]) -> bool:
     """Tell whether the project says where its mail server is: Django's own default is one on this host."""
-    return everything.get("EMAIL_HOST") != "localhost" or bool(everything.get("EMAIL_HOST_USER"))
+    return (everything.get("EMAIL_HOST") or "localhost") != "localhost" or bool(everything.get("EMAIL_HOST_USER"))

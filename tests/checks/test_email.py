@@ -109,10 +109,11 @@ def test_a_server_that_turns_us_away(project: Project, greeting: bytes, kind: st
 
 def test_no_server_a_silent_one_and_no_name(project: Project) -> None:
     none = look(project, free_port())
-    assert (none["kind"], "named by EMAIL_BACKEND and the other settings" in none["hint"]) == ("refused", True)
+    assert (none["kind"], "named by EMAIL_HOST and the other settings" in none["hint"]) == ("refused", True)
     with answering(silent) as port:
         found = look(project, port, HEALTH_CLI={"CHECK_TIMEOUT": 2})
-    assert (found["status"], found["kind"], found["summary"]) == ("critical", "timeout", "no answer in 1.2 s")
+    assert (found["status"], found["kind"], found["summary"]) == ("critical", "timeout", "no answer")
+    assert "took the connection and said nothing" in found["message"]
     assert look(project, 25, EMAIL_HOST="no.such.invalid")["kind"] == "missing"
 
 
@@ -130,6 +131,7 @@ def test_it_runs_where_a_server_is_named(project: Project) -> None:
         return "email:default" in text.partition("On request")[0], "email:default" in text
 
     assert listed() == (False, True)
+    assert listed(EMAIL_HOST="") == (False, True)
     assert listed(EMAIL_HOST="mail.example.org") == (True, True)
     assert listed(EMAIL_HOST_USER="app") == (True, True)
     backend = "django.core.mail.backends.console.EmailBackend"
@@ -157,3 +159,27 @@ def test_each_mailer_is_a_check(project: Project) -> None:
     assert "s3cret" not in run.out and MAIL_PASSWORD not in run.out
     assert "OPTIONS must define 'host'" in run.checks["email:faulty"]["message"]
     assert "email:tests" not in project.health("list").out.partition("On request")[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "summary"),
+    [
+        ({"EMAIL_HOST": ""}, "critical", "no mailer"),
+        ({"EMAIL_HOST": "a..b"}, "critical", "no name of a host"),
+        ({"EMAIL_PORT": ""}, "critical", "no mailer"),
+        ({"EMAIL_TIMEOUT": "soon"}, "critical", "no mailer"),
+        ({"EMAIL_HOST_USER": "app", "EMAIL_TIMEOUT": "1"}, "warning", "half a login"),
+        ({"EMAIL_BACKEND": "mailing.Backend"}, "warning", "half a login"),
+    ],
+)
+def test_settings_that_make_no_sense(project: Project, settings: dict[str, Any], status: str, summary: str) -> None:
+    project.write("mailing.py", """
+        from django.core.mail.backends.smtp import EmailBackend
+        from health_cli.models import HealthRun
+        class Backend(EmailBackend):
+            def __init__(self, **how):
+                super().__init__(**{**how, "username": "app"})
+    """)  # fmt: skip
+    with smtp(Mailbox()) as port:
+        found = look(project, port, **settings)
+    assert (found["status"], found["summary"]) == (status, summary), found["message"]

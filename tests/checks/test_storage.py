@@ -1,6 +1,7 @@
 """storage: on file systems that are well, full, read-only and gone, and on storages that do not keep their word."""
 
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,19 @@ ODD = """
 
         def listdir(self, path):
             self.save(path, None)
+
+    class Keeps(FileSystemStorage):
+        def delete(self, name):
+            raise PermissionError(1, "Operation not permitted")
+
+    class Closed(FileSystemStorage):
+        def exists(self, name):
+            if not name.startswith("health-cli-probe-"):
+                return False
+            raise PermissionError(13, "ListBucket is not allowed")
+
+        def get_available_name(self, name, max_length=None):
+            return name
 
     class Unreadable(FileSystemStorage):
         def open(self, name, mode="rb"):
@@ -122,8 +136,8 @@ def test_without_a_place_for_files_it_is_skipped(project: Project) -> None:
     [
         ("odd.KeepsAll", "warning", "deletes nothing", 1),
         ("odd.Garbles", "critical", "gives back something else", 0),
-        ("odd.Remote", "critical", "write to: RuntimeError", 0),
-        ("odd.Unreadable", "critical", "read from: TimeoutError", 0),
+        ("odd.Remote", "critical", "write: RuntimeError", 0),
+        ("odd.Unreadable", "critical", "read: TimeoutError", 0),
         ("no.such.Storage", "critical", "no storage", 0),
     ],
 )
@@ -139,3 +153,22 @@ def test_in_read_only_mode_a_refusal_shows(project: Project) -> None:
     found = look(project, "odd.Remote", options={"read_only": True})
     assert (found["status"], found["kind"]) == ("critical", "refused")
     assert "To list" in found["message"]
+
+
+def test_what_can_not_be_deleted_is_named_and_no_other_is_written(project: Project) -> None:
+    first = look(project, "odd.Keeps")
+    assert (first["status"], first["summary"]) == ("critical", "delete: PermissionError")
+    assert left(project)[0] in first["message"] and len(left(project)) == 1
+    again = look(project, "odd.Keeps")
+    assert again["status"] == "critical" and left(project)[0] in again["message"] and len(left(project)) == 1
+    assert look(project)["status"] == "healthy" and left(project) == []
+
+
+def test_an_account_that_may_not_ask_what_is_there_may_do_the_rest(project: Project) -> None:
+    found = look(project, "odd.Closed")
+    assert (found["status"], left(project)) == ("healthy", []), found["message"]
+
+
+def test_a_storage_that_needs_the_models_gets_them(project: Project) -> None:
+    project.write("needy.py", "from health_cli.models import HealthRun\n" + textwrap.dedent(ODD))
+    assert look(project, "needy.KeepsAll")["summary"] == "deletes nothing"

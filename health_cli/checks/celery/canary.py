@@ -1,7 +1,7 @@
 """celery.canary:QUEUE: whether a task that is sent to a queue is really run."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -47,10 +47,12 @@ class Canary(CeleryCheck, Remembering):
     has been away for a minute, and nothing waits in the queue.
 
     The workers need `health_cli` in INSTALLED_APPS. The task, `health_cli.canary`, keeps no result: it answers into a
-    queue of ours on the same broker. On RabbitMQ the account may configure, read and write health-cli.*, and its
-    workers write to amq.default. It expires after an hour.
+    queue of ours on the same broker, one for each state folder, whose name is kept there; without a folder that can be
+    written none is sent. It expires after an hour, and on RabbitMQ the queue does. On RabbitMQ the account may
+    configure, read and write health-cli.*, and its workers write to amq.default. On Redis both need what who sends
+    tasks needs, and the keys ~health-cli.canary.*.
 
-    On request, since it gives the workers something to do.
+    On request, since it gives the workers something to do. Without a worker, one waits in the queue for ever on Redis.
     """
 
     name: str = "celery.canary:celery"
@@ -62,35 +64,39 @@ class Canary(CeleryCheck, Remembering):
         """Send one, or look for the one that was sent."""
         app = self.project.app
         client = load_client("health_cli.checks.celery.canary_client", CELERY)
-        flight = client.fly(app, named_by(self.name), self.memory.load(), self.timeout)
-        why = self.memory.save(flight)
-        values, missing = {}, {}
+        flight = client.fly(app, named_by(self.name), self.memory, self.timeout)
+        return self._measured(flight, time.time())
+
+    def _measured(self, flight: Mapping[str, Any], now: float) -> Measurement:
+        values, missing, back = {}, {}, flight["back"]
         if flight["away_since"]:
-            values["outstanding"] = round(time.time() - flight["away_since"], 3)
+            values["outstanding"] = round(max(0.0, now - flight["away_since"]), 3)
         else:
             missing["outstanding"] = "none is on its way"
-        back = flight["back"]
-        if back and (not flight["away_since"] or time.time() - back["at"] <= self.window):
+        counts = bool(back and (not flight["away_since"] or now - back["at"] <= self.window))
+        if counts and back["latency"] is not None:
             values["latency"] = back["latency"]
         else:
-            missing["latency"] = "none has come back"
-        facts = {"worker": back["worker"] if "latency" in values else "", **({"not_kept": why} if why else {})}
+            missing["latency"] = "the worker's clock is behind ours" if counts else "none has come back"
+        facts = {"worker": back["worker"], "sent_ago": round(now - back["at"], 3)} if counts else {}
         return Measurement(values=values, missing=missing, facts=facts)
 
     def judge(self, measurement: Measurement) -> Result:
         """Say how long it took, or how long it has been away for."""
         values, facts = measurement.values, measurement.facts
-        if "latency" in values:
-            summary = f"run by {facts['worker']} after {humanize(values['latency'], 's')}"
-            return self.result(measurement, summary=summary)
-        return self.result(measurement, findings=list(_away(named_by(self.name), values, facts)))
+        if not facts:
+            return self.result(measurement, findings=[_away(named_by(self.name), values["outstanding"])])
+        after = f" after {humanize(values['latency'], 's')}" if "latency" in values else ""
+        summary = f"run by {facts['worker']}{after}"
+        if "outstanding" in values:
+            ago, away = humanize(facts["sent_ago"], "s"), humanize(values["outstanding"], "s")
+            summary += f", sent {ago} ago; another is on its way for {away}"
+        return self.result(measurement, summary=summary)
 
 
-def _away(queue: str, values: Mapping[str, float], facts: Mapping[str, Any]) -> Iterator[Finding]:
-    since = humanize(values["outstanding"], "s")
-    forgets = f"; the next run can't look for it: {facts['not_kept']}" if "not_kept" in facts else ""
-    yield Finding(
+def _away(queue: str, outstanding: float) -> Finding:
+    since = humanize(outstanding, "s")
+    return Finding(
         status=Status.UNKNOWN, kind=Kind.TIMEOUT, summary=f"not back after {since}",
-        message=f"The task sent to queue {queue} {since} ago has not been run, as far as we know{forgets}",
-        hint=HINT,
+        message=f"The task sent to queue {queue} {since} ago has not been run, as far as we know", hint=HINT,
     )  # fmt: skip

@@ -3,18 +3,19 @@
 import os
 import time
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
+from contextlib import suppress
 from typing import Any
 
 from celery.exceptions import CeleryError
 from kombu import Connection, Producer, Queue
+from kombu.exceptions import KombuError
 
 from health_cli.checks.celery.canary import TASK
-from health_cli.checks.celery.link import any_link
+from health_cli.checks.celery.link import RABBITMQ, any_link, driver_of
 from health_cli.checks.celery.roll_call import declared
-from health_cli.core.assembly import machine
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
+from health_cli.core.memory import Memory
 from health_cli.core.status import Status
 
 EXPIRES = 3_600  # seconds, after which no worker runs it any more
@@ -23,32 +24,51 @@ PART = 0.7  # of the limit
 STEP = 0.03  # seconds between two looks
 
 
-def fly(app: Any, queue: str, before: Mapping[str, Any], limit: float) -> dict[str, Any]:
-    """Look for those on their way, send one where none is, and wait; return what to remember, as JSON.
+def fly(app: Any, queue: str, memory: Memory, limit: float) -> dict[str, Any]:
+    """Look for those on their way, send one where none is, and wait; return what is remembered, as JSON.
 
     `away` are the times of sending by id, `away_since` the first of those that nothing has come back of since;
-    `back` is the last that did: when it was sent (`at`), its `latency` and its `worker`. Failure where the broker or
-    the queue can't be used.
+    `back` is the last that did: when it was sent (`at`), its `latency`, None where the clocks do not agree, and its
+    `worker`. `answers` is our queue. Failure where the broker or the queue can't be used, or nothing be remembered.
     """
-    until = time.monotonic() + limit * PART
-    flight: dict[str, Any] = {"away": {}, "away_since": None, "back": None, **before}
+    began, until = time.time(), time.monotonic() + limit * PART
+    flight = remembered(memory.load(), began)
+    if why := memory.save(flight):  # else each run would send one, however many wait already
+        raise Failure(
+            Kind.READ_ONLY, f"No canary is sent, since it could not be remembered: {why}.", summary="can't remember",
+            hint="Give this user a state folder that can be written, in HEALTH_STATE_DIR.", status=Status.UNKNOWN,
+        )  # fmt: skip
     with any_link(app, limit) as connection:
-        answers = Queue(_answers_to(app, queue), channel=connection, durable=True, expires=EXPIRES)
+        rabbit = driver_of(connection) == RABBITMQ
+        answers = Queue(flight["answers"], channel=connection, durable=True, expires=EXPIRES if rabbit else None)
         answers.declare()
-        _take(answers, flight)
-        flight["away"] = {ident: at for ident, at in flight["away"].items() if time.time() - at < EXPIRES}
+        _take(answers, flight, began)
         if not _is_on_its_way(flight, connection, queue):
-            _send(app, connection, queue, answers.name, flight)
+            if rabbit and declared(connection, queue) is None:
+                raise _no_queue(f"There is no queue {queue}: no worker has made it so far")
+            _send(app, connection, queue, flight)
+            memory.save(flight)
         while flight["away_since"] and time.monotonic() < until:
             time.sleep(STEP)
-            _take(answers, flight)
+            _take(answers, flight, began)
+    memory.save(flight)
     return flight
 
 
-def _answers_to(app: Any, queue: str) -> str:
-    """Return the name of our queue: the same for each run, so that the next one finds what came too late."""
-    whose = f"{machine()} {app.main or ''} {queue}"
-    return f"health-cli.canary.{sha256(whose.encode()).hexdigest()[:16]}"
+def remembered(kept: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return what an earlier run has left, as far as it makes sense; the name of our queue stays."""
+    away, back, since, answers = (kept.get(key) for key in ("away", "back", "away_since", "answers"))
+    known = {
+        str(ident): float(at) for ident, at in (away.items() if isinstance(away, Mapping) else ())
+        if isinstance(at, int | float) and 0 <= now - at < EXPIRES
+    }  # fmt: skip
+    is_back = isinstance(back, Mapping) and {"at", "latency", "worker"} <= set(back)
+    is_since = isinstance(since, int | float) and since <= now
+    return {
+        "answers": answers if isinstance(answers, str) else f"health-cli.canary.{os.urandom(8).hex()}",
+        "away": known, "away_since": since if is_since else min(known.values(), default=None),
+        "back": back if is_back else None,
+    }  # fmt: skip
 
 
 def _is_on_its_way(flight: Mapping[str, Any], connection: Connection, queue: str) -> bool:
@@ -60,31 +80,38 @@ def _is_on_its_way(flight: Mapping[str, Any], connection: Connection, queue: str
     return bool(state and state.message_count)
 
 
-def _send(app: Any, connection: Connection, queue: str, answers: str, flight: dict[str, Any]) -> None:
+def _send(app: Any, connection: Connection, queue: str, flight: dict[str, Any]) -> None:
     ident, now = os.urandom(8).hex(), time.time()
     try:
         app.send_task(
-            TASK, kwargs={"answers": answers, "ident": ident}, queue=queue, connection=connection, retry=False,
-            expires=EXPIRES, ignore_result=True,
+            TASK, kwargs={"answers": flight["answers"], "ident": ident}, queue=queue, connection=connection,
+            retry=False, expires=EXPIRES, ignore_result=True,
         )  # fmt: skip
     except (CeleryError, KeyError) as error:  # QueueNotFound is both
-        raise Failure(
-            Kind.MISCONFIGURED, f"Nothing can be sent to the queue {queue}: {error}", summary="no such queue",
-            hint="Is it in task_queues? See CELERY_QUEUES in HEALTH_CLI.", status=Status.UNKNOWN,
-        ) from error  # fmt: skip
+        raise _no_queue(f"Nothing can be sent to the queue {queue}: {error}") from error
     flight["away"][ident] = now
     flight["away_since"] = flight["away_since"] or now
 
 
-def _take(answers: Queue, flight: dict[str, Any]) -> None:
+def _no_queue(text: str) -> Failure:
+    return Failure(
+        Kind.MISSING, f"{text}.", summary="no such queue", status=Status.UNKNOWN,
+        hint="Is it in task_queues, and does a worker read it? See CELERY_QUEUES in HEALTH_CLI.",
+    )  # fmt: skip
+
+
+def _take(answers: Queue, flight: dict[str, Any], began: float) -> None:
     """Take what has come back; one that did ends the wait for all that were sent before."""
     for answer in list(_read(answers)):
         at = flight["away"].get(answer["ident"])
         if at is None:
             _put_back(answers, answer)
             continue
-        latency = min(max(0.0, answer["started"] - at), time.time() - at)
-        flight["back"] = {"at": at, "latency": round(latency, 6), "worker": str(answer["worker"])}
+        by_worker = answer["started"] - at if answer["started"] >= at else None  # its clock is behind ours
+        latency = time.time() - at if at >= began else by_worker
+        flight["back"] = {
+            "at": at, "latency": latency if latency is None else round(latency, 6), "worker": str(answer["worker"])
+        }  # fmt: skip
         flight["away"] = {ident: sent for ident, sent in flight["away"].items() if sent > at}
         flight["away_since"] = min(flight["away"].values(), default=None)
 
@@ -98,5 +125,9 @@ def _put_back(answers: Queue, answer: Mapping[str, Any]) -> None:
 
 
 def _read(answers: Queue) -> Iterator[Mapping[str, Any]]:
+    """Yield what a canary has left; what is none of theirs is taken away."""
     while message := answers.get(no_ack=True, accept=["json"]):
-        yield message.payload
+        with suppress(KombuError, ValueError):  # somebody else's, whatever it is
+            said = message.payload
+            if isinstance(said, Mapping) and isinstance(said.get("started"), int | float) and "ident" in said:
+                yield said

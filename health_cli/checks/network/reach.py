@@ -45,6 +45,11 @@ def explained(address: Address, timeout: float) -> Iterator[None]:
             Kind.MISSING, f"The name {address.host} can't be resolved: {error.strerror}.", summary="unknown name",
             hint=f"Ask the resolver of this host: getent hosts {address.host}",
         ) from error  # fmt: skip
+    except UnicodeError as error:
+        raise Failure(
+            Kind.MISSING, f"{address.host} can't be the name of a host: {error}.", summary="no name of a host",
+            hint="A part between two dots has 1 to 63 letters: correct it.",
+        ) from error  # fmt: skip
     except TimeoutError as error:
         raise Failure(
             Kind.TIMEOUT, f"{address} did not answer within {timeout:g} s.", summary=f"no answer in {timeout:g} s",

@@ -3,13 +3,17 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+from kombu import Exchange, Queue
 
 from health_cli.checks.celery.canary import Canary
+from health_cli.checks.celery.canary_client import remembered
 from health_cli.core.measurement import Measurement
-from tests.checks.celery.conftest import Fleet, Project
+from tests.brokers import sender
+from tests.checks.celery.conftest import Fleet, Place, Project
 from tests.conftest import Run, ShopFactory, WorkerFactory
 from tests.servers import wait_until
 
@@ -32,6 +36,8 @@ def test_a_worker_of_each_queue_runs_it(shop: ShopFactory, fleet: Fleet) -> None
 
 
 def test_one_that_is_late_is_found_by_the_next_run(project: Project, worker: WorkerFactory) -> None:
+    with sender(project.place.url) as app, app.connection_for_write() as connection:
+        Queue("orders", Exchange("orders"), routing_key="orders", channel=connection).declare()  # as a worker would
     run = look(project)
     first = run.checks[NAME]
     assert (run.code, first["status"], first["kind"]) == (3, "unknown", "timeout"), run.out
@@ -84,8 +90,38 @@ def test_it_is_off_by_default_and_needs_the_broker(on_redis_project: Project, sh
 @pytest.mark.parametrize(("away", "status"), [(20, "unknown"), (301, "unknown"), (901, "critical")])
 def test_what_is_away_for_long_gets_worse(away: float, status: str) -> None:
     values: dict[str, Any] = {"outstanding": away}
-    found = Canary().judge(Measurement(values=values, missing={"latency": "none"}, facts={"worker": ""}))
+    found = Canary().judge(Measurement(values=values, missing={"latency": "none"}))
     assert found.status.word == status and "queue celery" in found.message
+
+
+def test_without_a_place_to_remember_none_is_sent(on_redis_project: Project, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    nowhere = {"HEALTH_STATE_DIR": str(tmp_path / "file" / "none")}
+    found = look(on_redis_project, **nowhere).checks[NAME]
+    assert (found["status"], found["summary"]) == ("unknown", "can't remember"), found
+    assert on_redis_project.json("celery.queue:orders").metrics("celery.queue:orders")["waiting"] == 0
+
+
+def test_a_queue_that_rabbitmq_has_not_is_not_made(rabbitmq_place: Place, shop: ShopFactory) -> None:
+    found = look(Project(shop, rabbitmq_place)).checks[NAME]
+    assert (found["status"], found["summary"]) == ("unknown", "no such queue")
+    assert look(Project(shop, rabbitmq_place)).checks[NAME]["summary"] == "no such queue"
+
+
+def test_what_was_damaged_is_forgotten_and_what_others_leave_is_passed_over(
+    on_redis_project: Project, worker: WorkerFactory
+) -> None:
+    odd = remembered({"away": {"a": "x", "b": 5.0, "c": 99.0, "d": 200.0}, "away_since": 300.0, "back": 3}, 100.0)
+    assert (odd["away"], odd["away_since"], odd["back"]) == ({"b": 5.0, "c": 99.0}, 5.0, None)
+    look(on_redis_project)
+    memory = next(on_redis_project.shop(setting={"TIMEOUT": 10}).state.glob("record/**/memory/*.json"))
+    answers = json.loads(memory.read_text())["answers"]
+    with on_redis_project.place.server.client(db=5) as client:  # type: ignore[union-attr]
+        stranger = {"body": "bm8=", "content-type": "text/plain", "content-encoding": "utf-8", "headers": {},
+                    "properties": {"body_encoding": "base64", "delivery_tag": "1", "delivery_info": {}}}  # fmt: skip
+        client.lpush(answers, json.dumps(stranger))
+    worker(on_redis_project.place.url)
+    assert look(on_redis_project, limit=5).checks[NAME]["status"] == "healthy"
 
 
 def test_one_that_was_lost_is_sent_anew(on_redis_project: Project, worker: WorkerFactory) -> None:
