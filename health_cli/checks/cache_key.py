@@ -23,9 +23,11 @@ class CacheKey(Check):
     """A number in a cache of the project: `"CHECKS": {"shop.backlog": {"CACHE_KEY": "backlog", "critical": "500"}}`.
 
     The application leaves it by `cache.set("backlog", 17)`. `cache` is the alias, `default` by default, and it is read
-    as the project reads it, with its prefix and version. With `timestamp` it is a time since the epoch, as
-    `time.time()` gives it, and what is judged are the seconds since then. Where there is no such key, or no number in
-    it, the check is unknown.
+    as the project reads it, with its prefix and version. Where there is no such key, or no number in it, the check is
+    unknown.
+
+    With `timestamp` it is a time since the epoch, as `time.time()` gives it, and what is judged are the seconds since
+    then: `"timestamp": True, "critical": "1h"`.
     """
 
     name: str = "cache_key"
@@ -34,6 +36,16 @@ class CacheKey(Check):
     cache: str = "default"
     timestamp: bool = False
     main: ClassVar[str] = "value"
+
+    @property
+    def implied_unit(self) -> str | None:
+        """The unit of the value that goes without saying."""
+        return "s" if self.timestamp else None
+
+    def verify(self) -> None:
+        """Raise ValueError where there is no key."""
+        if not self.key:
+            raise ValueError("an empty key is none")
 
     def gather(self) -> Measurement:
         """Read it; Failure where it is no number."""

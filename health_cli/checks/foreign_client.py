@@ -22,8 +22,9 @@ def run(path: str, options: Mapping[str, Any]) -> tuple[str, str, Mapping[str, s
     load_project()
     made = attempt(lambda: import_string(path)(**options))
     if isinstance(made, Crash):
-        missing = isinstance(made.error, ImportError)
-        hint = "Is it installed here? pip install django-health-check" if missing else ""
+        lost = isinstance(made.error, ModuleNotFoundError) and str(made.error.name or "").partition(".")[0]
+        package = "django-health-check" if lost == "health_check" else lost
+        hint = f"Install what it needs: pip install {package}" if lost else ""
         raise _unusable(f"{path} can't be made: {made.name}: {made.text}", hint)
     if not callable(getattr(made, "run", None)):
         raise _unusable(f"{path} has no run(): it is no check of django-health-check 4", "Is it one of version 3?")

@@ -26,10 +26,12 @@ class Heartbeat(Remembering):
     """A job that must have run: `"CHECKS": {"jobs.nightly": {"HEARTBEAT": "26h"}}`, and at its end `health beat NAME`.
 
     A job that did not run, or did not get to its end, is critical once the last beat is older than that; so is one that
-    has never beaten. In a shell: `backup.sh && health beat jobs.nightly`. The beat is kept in the state folder of the
-    project, so that it is for jobs on this host, of the same user. With `cache`, an alias of CACHES, it is kept there,
-    for jobs on other hosts too, and an application may leave it by itself: `cache.set("health-cli:beat:jobs.nightly",
-    time.time(), None)`.
+    has never beaten. In a shell: `backup.sh && health beat jobs.nightly --chdir /srv/shop`, the folder of manage.py.
+
+    The beat is kept in the state folder of the project, so that it is for jobs on this host, of the same user, which
+    name the project by the same path. With `cache`, an alias of CACHES, it is kept there, for jobs on other hosts too,
+    and an application may leave it by itself: `cache.set("health-cli:beat:jobs.nightly", time.time(), None)`. A beat of
+    a time to come is unknown.
     """
 
     name: str = "jobs.nightly"
@@ -56,9 +58,11 @@ class Heartbeat(Remembering):
         """Find the last beat; Failure where there was none."""
         at = self._at()
         if at is None:
+            where = f"the cache '{self.cache}' has no {key_of(self.name)}" if self.cache else "there is no "
+            where += "" if self.cache else self.memory.where or "place for it"
             raise Failure(
-                Kind.MISSING, f"{self.name} has never beaten.", summary="no beat",
-                hint=f"At the end of the job: health beat {self.name}",
+                Kind.MISSING, f"{self.name} has never beaten, as far as is known here: {where}.", summary="no beat",
+                hint=f"At the end of the job, as the same user, with the same project: health beat {self.name}",
             )  # fmt: skip
         try:
             seconds = float(at)

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from django.db import Error, OperationalError
+from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from health_cli.checks.answering import NoAnswer, words
-from health_cli.checks.bounded import NoFile, bounded
+from health_cli.checks.bounded import bounded
 from health_cli.core.errors import ConfigError, Failure
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
@@ -26,20 +26,24 @@ READ_ONLY = {
 }  # fmt: skip
 PART = 0.8  # of the time after which the server ends it: before we do
 STOPPED = ("interrupted", "canceling statement due to statement timeout")  # what SQLite and PostgreSQL say then
+WRITES = ("readonly database", "read-only transaction", "read only transaction")  # of the three, to who writes
 OVER = (1317, 1969, 3024)  # MySQL's and MariaDB's errors for a statement that was ended
 
 
 def gather(alias: str, query: str, limit: float) -> Measurement:
     """Return the number that a query gives within so many seconds; Failure where it can't be asked."""
+    connected = False
     try:
         with bounded(alias, limit) as connection:
+            connection.ensure_connection()
+            connected = True
             return _asked(connection, query, limit)
     except ConfigError as error:
         raise Failure(
             Kind.MISCONFIGURED, error.message, hint=error.hint, summary="can't be asked", status=Status.UNKNOWN
         ) from error
     except Error as error:
-        raise _failure(alias, error, limit) from error
+        raise _failure(alias, error, limit, connected=connected) from error
 
 
 def _asked(connection: BaseDatabaseWrapper, query: str, limit: float) -> Measurement:
@@ -94,15 +98,19 @@ def _measured(rows: Any, took: float) -> Measurement:
     return Measurement(values={**values, "value": number})
 
 
-def _failure(alias: str, error: Error, limit: float) -> Failure:
+def _failure(alias: str, error: Error, limit: float, *, connected: bool) -> Failure:
     text, see = words(error), f"See more: health run database:{alias}"
     if isinstance(error, NoAnswer) or error.args[:1] in {(code,) for code in OVER} or text.startswith(STOPPED):
         return Failure(
             Kind.TIMEOUT, f"The query did not end within {limit:g} s: {text}", summary=f"no answer in {limit:g} s",
             hint="Look at it with EXPLAIN: it may lack an index.",
         )  # fmt: skip
-    down = isinstance(error, OperationalError) and not isinstance(error, NoFile)
+    if connected and any(word in text.lower() for word in WRITES):
+        return Failure(
+            Kind.READ_ONLY, f"The query would write, and may only read: {text}", summary="query writes",
+            hint="Let it SELECT a number.", status=Status.UNKNOWN,
+        )  # fmt: skip
     return Failure(
         Kind.MISCONFIGURED, f"The query can't be asked in the database '{alias}': {text}", summary="query refused",
-        hint=see if down else "Try it by hand: manage.py dbshell. It may only read.", status=Status.UNKNOWN,
+        hint="Try it by hand: manage.py dbshell. It may only read." if connected else see, status=Status.UNKNOWN,
     )  # fmt: skip

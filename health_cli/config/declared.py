@@ -60,7 +60,10 @@ def _made(name: str, given: Mapping[str, Any], source: Source) -> Check:
     if unit is not None and not (main == VALUE and isinstance(unit, str)):
         problems.append("['unit'] is for a check that gives a number, and a text.")
     if not problems:
-        check = replace(check, metrics=_with_unit(check, unit))
+        check = replace(check, metrics=_with_unit(check, unit or getattr(check, "implied_unit", None)))
+        cache = getattr(check, "cache", "")
+        if cache and not check.needs:  # a cache that is down is one fault, whoever reads it
+            check = replace(check, needs=(f"cache:{cache}",))
         problems += _own_problems(check, source)
     if problems:
         raise ConfigError("\n".join(problems))
@@ -92,6 +95,8 @@ def _value(key: str, value: Any, known: Mapping[str, Any], problems: list[str]) 
             return None
         value = words
     texts = value if isinstance(value, list | tuple) else ()
+    if key == "status" and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
     if key == "headers" and isinstance(value, Mapping):
         texts = list(value.values())
     if not fits(value, default) or not all(isinstance(text, str) for text in texts):

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, TypeVar
 
 from health_cli.core.check import Check
+from health_cli.core.names import nearest
 
 T = TypeVar("T")
 
@@ -44,7 +45,8 @@ def kind_of(given: Mapping[str, Any]) -> str:
 
 def sample_of(name: str) -> Check | None:
     """Return a check of the kind that has this word or this family, None where there is none; it looks at nothing."""
-    kind = next((kind for word, kind in KINDS.items() if name in {word, kind.family}), None)
+    family = name.partition(":")[0]
+    kind = next((kind for word, kind in KINDS.items() if name == word or family == kind.family), None)
     return class_of(kind)() if kind else None
 
 
@@ -57,9 +59,17 @@ def class_of(kind: CheckKind) -> type[Check]:
 
 def problems_of(given: object, thresholds: Callable[[object], Iterator[T]]) -> Iterator[str | T]:
     """Yield what is wrong with the shape of one check, as a text, and what `thresholds` says of its ranges."""
-    words = [word for word in KINDS if isinstance(given, Mapping) and word in given]
-    if not isinstance(given, Mapping) or len(words) != 1:
+    if not isinstance(given, Mapping):
         yield f" must be {SHAPE}."
+        return
+    words = [word for word in KINDS if word in given]
+    if not words:
+        meant = next((text for key in given if (text := nearest(str(key).upper(), KINDS))), "")
+        keys = ", ".join(map(repr, given)) or "nothing"
+        yield f" has {keys}{meant}: it must be {SHAPE}."
+        return
+    if len(words) > 1:
+        yield f" has {' and '.join(words)}: one check has one of them."
         return
     for which in RANGES:
         ranges = given.get(which, {})

@@ -121,6 +121,9 @@ def _setting(source: Source) -> HealthSetting:
 
 def _heartbeats(source: Source) -> dict[str, Check]:
     setting = _setting(source)
+    if source.name == EMBEDDED:
+        hint = "Name it: health beat NAME --chdir FOLDER, the folder of manage.py."
+        raise ConfigError("No project was found here, whose CHECKS could wait for a beat.", hint=hint)
     checks, _ = declared(source, setting, ())
     return {check.name: check for check in checks if "HEARTBEAT" in setting.CHECKS[check.name]}
 

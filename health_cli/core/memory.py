@@ -14,6 +14,11 @@ from health_cli.core.redaction import Redactor
 class Memory:
     """Keeps nothing. One with a place keeps JSON-like data; both are lost without harm."""
 
+    @property
+    def where(self) -> str:
+        """Where it is kept, for who looks for it by hand; nothing where it is not."""
+        return ""
+
     def load(self) -> Mapping[str, Any]:
         """Return what was kept, nothing where there is none."""
         return {}

@@ -20,6 +20,13 @@ def matches(name: str, pattern: str) -> bool:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `; nearest: ...` with up to three known words that look like this one, or nothing."""
-    close = import_module("difflib").get_close_matches(word, list(known), n=3, cutoff=0.5)
+    """Return `; nearest: ...` with up to three known words that look like this one, or nothing.
+
+    What looks like its part before a colon comes first: `databse:default` is nearer to `database` than to
+    `cache:default`.
+    """
+    close_to, words = import_module("difflib").get_close_matches, list(known)
+    head, colon, _ = word.partition(":")
+    heads = close_to(head, [each for each in words if ":" not in each], n=1, cutoff=0.75) if colon else []
+    close = list(dict.fromkeys([*heads, *close_to(word, words, n=3, cutoff=0.5)]))[:3]
     return f"; nearest: {', '.join(close)}" if close else ""

@@ -43,10 +43,7 @@ def select(
     lost = [p for p in (*patterns, *skip) if not any(matches(check.name, p) for check in checks)]
     if lost:
         raise ConfigError.of(
-            [
-                f"No check matches '{pattern}'{nearest(pattern, [n for n in known if n != pattern])}."
-                for pattern in lost
-            ],
+            [f"No check matches '{pattern}'{_instead(pattern, known, families)}." for pattern in lost],
             hint="'health list' shows every check.",
         )
     chosen = tuple(
@@ -58,6 +55,13 @@ def select(
     if not chosen:
         raise ConfigError("No check is selected.", hint="'health list' shows every check.")
     return chosen
+
+
+def _instead(pattern: str, known: Sequence[str], families: Sequence[str]) -> str:
+    """Say what a pattern may have meant; one that is right means something that is not here."""
+    if pattern.partition(":")[0] in {*families, *map(subsystem_of, families)}:
+        return ": there is no such check here"
+    return nearest(pattern, known)
 
 
 def load_client(path: str, requirement: Requirement) -> ModuleType:

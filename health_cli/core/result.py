@@ -165,8 +165,9 @@ def fill(metrics: Sequence[Metric], measurement: Measurement) -> tuple[Metric, .
 
 def failed(name: str, error: HealthError, *, metrics: Sequence[Metric] = ()) -> Result:
     """Return the result for what `gather()` raised on purpose: every metric is null because of it."""
-    summary = getattr(error, "summary", "") or error.message.partition("\n")[0] or error.kind.value
     skipped = isinstance(error, Skipped)
+    nothing = "skipped" if skipped else error.kind.value
+    summary = getattr(error, "summary", "") or error.message.partition("\n")[0] or nothing
     return Result(
         name=name,
         status=getattr(error, "status", Status.UNKNOWN),
@@ -207,13 +208,13 @@ def unfinished(name: str, seconds: float, *, status: Status = Status.UNKNOWN, in
     )
 
 
-def blocked(name: str, by: str) -> Result:
-    """Return the result for a check that was not run because one that it needs is not well."""
+def blocked(name: str, by: str, *, skipped: bool = False) -> Result:
+    """Return the result for a check that was not run because one that it needs is not well, or was skipped."""
     return Result(
         name=name,
         status=Status.SKIPPED,
         summary=f"blocked by {by}",
-        message=f"Not run: it needs {by}, which is not well.",
-        hint=f"Put {by} right first.",
+        message=f"Not run: it needs {by}, which {'was skipped' if skipped else 'is not well'}.",
+        hint=f"See why {by} was skipped." if skipped else f"Put {by} right first.",
         blocked_by=by,
     )

@@ -137,7 +137,7 @@ class Threads:
         gone = {item.name for item in ready} | set(blocked_by)
         self._waiting = [item for item in self._waiting if item.name not in gone]
         for name, by in blocked_by.items():
-            self._settle(blocked(name, by))
+            self._settle(blocked(name, by, skipped=self._statuses[by] is Status.SKIPPED))
         for item in ready:
             self._running[item.name] = time.monotonic()
             if self._on_start:

@@ -232,9 +232,10 @@ class Supervisor:
     def _start_alone(self) -> None:
         """Give a worker of its own to each check that is to be run alone and is ready for it."""
         waiting = [item for item in self.outcome.open() if item.name in self._alone]
-        ready, blocked_by = sort_out(waiting, self.outcome.statuses())
+        statuses = self.outcome.statuses()
+        ready, blocked_by = sort_out(waiting, statuses)
         for name, by in blocked_by.items():
-            self.outcome.results[name] = blocked(name, by)
+            self.outcome.results[name] = blocked(name, by, skipped=statuses[by] is Status.SKIPPED)
         for item in ready[: max(0, AT_ONCE - len(self._workers))]:
             try:
                 self._workers.append(Worker(self._load, only=item.name, plugins=self._plugins))

@@ -28,6 +28,8 @@ OURS = "health"  # the subsystem of what is wrong with the run itself: never cut
 
 def render(report: Report, style: Style) -> str:
     """Write the report as a table no wider than the style's width."""
+    if all(result.status is Status.SKIPPED for result in report.checks):
+        style = style._replace(verbosity=max(1, style.verbosity))  # there is nothing else to be told than why
     names = [width_of(result.name) for result in report.checks]
     name_width = min(max(names, default=10), max(20, style.width // 3))
     room = max(20, style.width - STATUS_WIDTH - TIME_WIDTH - GAPS - name_width)
@@ -54,7 +56,7 @@ def grouped(report: Report) -> Iterator[list[Result]]:
 
 
 def _row(result: Result, style: Style, name_width: int, room: int) -> list[str]:
-    lines = wrap(_text(result), room) or [""]
+    lines = wrap(_text(result, style), room) or [""]
     if len(lines) > MAX_LINES and not style.verbosity and result.subsystem != OURS:
         lines = [*lines[: MAX_LINES - 1], "... (-v shows all of it)"]
     return [
@@ -65,8 +67,9 @@ def _row(result: Result, style: Style, name_width: int, room: int) -> list[str]:
     ]
 
 
-def _text(result: Result) -> str:
-    if result.status in {Status.HEALTHY, Status.SKIPPED}:
+def _text(result: Result, style: Style) -> str:
+    why = style.verbosity and result.status is Status.SKIPPED and not result.blocked_by
+    if result.status in {Status.HEALTHY, Status.SKIPPED} and not why:
         return result.summary or result.message
     return result.message or result.summary
 

@@ -25,6 +25,11 @@ class FileMemory(Memory):
         self._place, self._redactor = place, redactor
         self._path: Path = place.folder / "memory" / f"{quote(name, safe='')[:200]}.json"
 
+    @property
+    def where(self) -> str:
+        """The file."""
+        return str(self._path)
+
     def load(self) -> Mapping[str, Any]:
         """Return what was kept; nothing where there is none, or it is damaged or not ours to read."""
         found = attempt(lambda: read_json(self._path))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from health_cli.core.errors import ConfigError, Failure
+from health_cli.core.errors import ConfigError, Failure, Skipped
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
@@ -170,3 +170,12 @@ def test_what_is_joined_makes_nothing_better(own: Status, further: list[Status],
     assert (whole.status, whole.message, whole.hint) == (status, words, leads)
     assert whole.summary == (status.word if status is not own else "own")
     assert (whole.metrics, whole.data) == ((TIME, SIZE), {"b": 1})
+
+
+def test_what_was_skipped_says_why_and_nothing_to_do() -> None:
+    result = failed("a", Skipped("There is no cache.", summary="no cache"), metrics=[TIME])
+    assert (result.status, result.kind, result.hint) == (Status.SKIPPED, None, "")
+    assert (result.summary, result.message, result.metrics[0].reason) == ("no cache", "There is no cache.", "no cache")
+    assert failed("a", Skipped("")).summary == "skipped"
+    assert "which was skipped" in blocked("b", "a", skipped=True).message
+    assert "which is not well" in blocked("b", "a").message

@@ -51,14 +51,17 @@ class Settings(Check):
 
     def judge(self, measurement: Mapping[str, Any]) -> Result:
         """Tell each problem, the worst first."""
-        found = [each for each in _problems(measurement) if each[0] not in self.ignore]
+        all_found = list(_problems(measurement))
+        found = [each for each in all_found if each[0] not in self.ignore]
         findings = [
             Finding(status=status, kind=Kind.MISCONFIGURED, summary=setting, message=message, hint=hint)
             for setting, status, message, hint in found
         ]
         facts = {"problems": [{"setting": name, "status": s.word, "message": text} for name, s, text, _ in found]}
         counted = Measurement(values={"problems": len(found)}, facts=facts)
-        return self.result(counted, summary="fit for production", findings=findings)
+        ignored = len(all_found) - len(found)
+        summary = "fit for production" + (f", but for {ignored} ignored" if ignored else "")
+        return self.result(counted, summary=summary, findings=findings)
 
 
 def _problems(settings: Mapping[str, Any]) -> Iterator[tuple[str, Status, str, str]]:
@@ -126,8 +129,8 @@ def _hosts(settings: Mapping[str, Any]) -> Iterator[tuple[str, Status, str, str]
 
 def _mail(settings: Mapping[str, Any]) -> Iterator[tuple[str, Status, str, str]]:
     mailers = settings.get("MAILERS") or {"": {"BACKEND": settings.get("EMAIL_BACKEND")}}
-    for alias, mailer in mailers.items():
-        backend = str(mailer.get("BACKEND") or "")
+    for alias, mailer in mailers.items() if isinstance(mailers, Mapping) else ():
+        backend = str(mailer.get("BACKEND") or "") if isinstance(mailer, Mapping) else ""
         if backend.startswith("django.core.mail.backends.") and backend.split(".")[4] in NOWHERE:
             where = f"MAILERS['{alias}']" if alias else "EMAIL_BACKEND"
             yield (

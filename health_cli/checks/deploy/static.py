@@ -5,9 +5,12 @@ from importlib import import_module
 from typing import ClassVar
 
 from health_cli.core.check import Check
+from health_cli.core.finding import Finding
+from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
 from health_cli.core.result import Result
+from health_cli.core.status import Status
 
 METRICS = (
     metric("files", help="Files that the manifest names; without a manifest what lies in the folder, at the top."),
@@ -40,5 +43,11 @@ class Static(Check):
         return measurement
 
     def judge(self, measurement: Measurement) -> Result:
-        """Tell how many there are."""
-        return self.result(measurement, summary=f"{measurement.values['files']} files")
+        """Tell how many there are, and which is not."""
+        lost = measurement.facts.get("missing_files", ())
+        named = [] if not lost else [Finding(
+            status=Status.CRITICAL, kind=Kind.MISSING, summary=f"{len(lost)} missing",
+            message=f"The manifest names what is not there: {lost[0]}" + (" and others" if len(lost) > 1 else ""),
+            hint="Run 'manage.py collectstatic' where it is deployed.",
+        )]  # fmt: skip
+        return self.result(measurement, summary=f"{measurement.values['files']} files", findings=named)

@@ -2,7 +2,7 @@
 
 import time
 
-from django.db import Error
+from django.db import Error, connections
 
 from health_cli.checks.answering import words
 from health_cli.checks.bounded import bounded
@@ -17,6 +17,11 @@ NOW = {
 
 def offset(alias: str, limit: float) -> tuple[float, float]:
     """Return how many seconds we are ahead of a server, and those that this may be wrong by; Failure."""
+    if alias not in connections.settings:
+        raise Failure(
+            Kind.MISCONFIGURED, f"There is no database '{alias}': DATABASES has {', '.join(connections.settings)}.",
+            summary="no such database", hint="Correct 'database' in the OPTIONS of host.time.", status=Status.UNKNOWN,
+        )  # fmt: skip
     try:
         with bounded(alias, limit) as connection:
             if connection.vendor not in NOW:

@@ -35,7 +35,8 @@ class Time(Check):
 
     The first source that answers is taken, of those that there are: `ntp`, a server of NTP, as `ntp.example.org`;
     `http`, a URL whose answer has a Date, which has whole seconds alone; `database`, an alias of DATABASES. Where none
-    is named, it is the first alias that is a server. A source that is named and fails is a warning.
+    is named, it is the first alias that is a server. A source that is named and fails, where another answers, is a
+    warning; where none answers, the check is unknown.
 
     `"OPTIONS": {"host.time": {"ntp": "ntp.example.org"}}`
 

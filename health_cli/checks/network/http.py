@@ -244,8 +244,9 @@ def number_in(text: str, path: str) -> float:
             raise ValueError(f"there is no '{step}' in it (of {path})") from None
     try:
         return as_finite(found)
-    except TypeError as error:
-        raise ValueError(f"{path}: {error}") from None
+    except TypeError:
+        what = str(found)[:SHOWN] if isinstance(found, int | float) else type(found).__name__
+        raise ValueError(f"{path} is {what}, no number") from None
 
 
 def steps(path: str) -> list[str]:

@@ -38,9 +38,10 @@ class Packages(Remembering):
     skipped. It asks the database of PyPI, or the one that `service` names (`pypi`, `osv`, `esms`) at `url` (of OSV
     alone), over the network; where that does not answer, or knows none of the packages, the check is unknown.
 
-    An answer is kept, and counts as long as the same packages are installed, for a day (`fresh`, in seconds). The first
-    one takes longer than other checks: `health run security --timeout 2m`. `ignore` lists ids to leave out, as
-    `PYSEC-2026-1`. On request.
+    An answer is kept, and counts as long as the same packages are installed, for a day (`fresh`, in seconds). To ask
+    may take a minute, longer than a run: `health run security --timeout 120` once a day, from cron, keeps it for all
+    others, where `"ALSO": ["security"]` has it in every run. `ignore` lists ids to leave out, as `PYSEC-2026-1`. On
+    request.
     """
 
     name: str = "security.packages"
@@ -62,12 +63,15 @@ class Packages(Remembering):
             "age": round(audit.age, 3),
         }  # fmt: skip
         facts = {"vulnerable": found, "unknown_packages": audit.unknown, "service": self.service}
+        facts["ignored"] = len(audit.vulnerable) - len(found)
         return Measurement(values=values, facts=facts)
 
     def judge(self, measurement: Measurement) -> Result:
         """Name the packages, and what they are fixed in."""
         count = measurement.values["audited"]
         summary = f"no known vulnerability in {count:.0f} package{'' if count == 1 else 's'}"
+        if measurement.facts["ignored"]:
+            summary += f", but for {measurement.facts['ignored']} ignored"
         return self.result(measurement, summary=summary, findings=list(_findings(measurement.facts["vulnerable"])))
 
 

@@ -19,8 +19,8 @@ from health_cli.core.status import Status
 
 PART = 0.95  # of the limit
 MOST = 8 << 20  # bytes of its answer
+SERVICES = ("pypi", "osv", "esms")
 SAID = 300  # characters of an error
-FOLDERS = ("site-packages", "dist-packages")
 
 
 class Audit(NamedTuple):
@@ -34,6 +34,11 @@ class Audit(NamedTuple):
 
 def audit(memory: Memory, service: str, url: str, fresh: float, limit: float) -> Audit:
     """Return what is known; Skipped without pip-audit, Failure where it can't tell."""
+    if service not in SERVICES:
+        raise Failure(
+            Kind.MISCONFIGURED, f"'{service}' is no service that pip-audit asks.", summary="no such service",
+            hint=f"It is one of {', '.join(SERVICES)}: correct it in OPTIONS.", status=Status.UNKNOWN,
+        )  # fmt: skip
     program = _program()
     key, kept = _key(service, url), memory.load()
     age = time.time() - float(kept.get("at") or 0)
@@ -59,7 +64,7 @@ def _key(service: str, url: str) -> str:
 
 
 def _ask(program: Sequence[str], service: str, url: str, limit: float) -> dict[str, Any]:
-    folders = [path for path in dict.fromkeys(sys.path) if path.endswith(FOLDERS)]
+    folders = sorted({str(found.locate_file("")) for found in distributions()})
     command = [
         *program, "--format", "json", "--desc", "off", "--aliases", "on", "--progress-spinner", "off",
         "--vulnerability-service", service, *(["--osv-url", url] if url else []),
@@ -73,7 +78,8 @@ def _ask(program: Sequence[str], service: str, url: str, limit: float) -> dict[s
         ) from failure
     said = attempt(lambda: json.loads(ended.output)["dependencies"])
     if isinstance(said, Crash):
-        text = " ".join(ended.errors.split())[-SAID:] or f"it ended with {ended.code} and said nothing"
+        lines = [line for line in ended.errors.splitlines() if line.strip()]
+        text = lines[-1].strip()[:SAID] if lines else f"it ended with {ended.code} and said nothing"
         raise Failure(
             Kind.REFUSED, f"pip-audit can't tell: {text}", summary="pip-audit can't tell", status=Status.UNKNOWN,
             hint="Run it by hand: pip-audit. It asks a database over the network.",
@@ -85,10 +91,10 @@ def understood(dependencies: Sequence[Mapping[str, Any]], service: str) -> dict[
     """Return what is kept of an answer; Failure where it knows none of the packages, so that none seems well."""
     rows = [
         {
-            "name": each["name"], "version": each["version"], "ids": [found["id"], *found.get("aliases", ())],
-            "fixed": found.get("fix_versions", []),
+            "name": each["name"], "version": each["version"], "ids": [found["id"], *(found.get("aliases") or ())],
+            "fixed": found.get("fix_versions") or [],
         }
-        for each in dependencies for found in each.get("vulns", ())
+        for each in dependencies for found in each.get("vulns") or ()
     ]  # fmt: skip
     unknown = [each["name"] for each in dependencies if "skip_reason" in each]
     if len(unknown) == len(dependencies):

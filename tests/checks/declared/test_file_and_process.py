@@ -1,6 +1,7 @@
 """file:NAME and host.process:NAME: real files, and real processes."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -8,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.checks.made import Project, with_check
+from tests.servers import wait_until
 
 
 def look(project: Project, **about: Any) -> dict[str, Any]:
@@ -89,3 +92,18 @@ def test_without_one_it_is_critical(project: Project) -> None:
 
 def test_our_own_process_does_not_count(project: Project) -> None:
     assert look(project, PROCESS="host.process:x")["metrics"]["processes"] == 0
+
+
+def test_a_closed_folder_is_not_no_file(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "srv" / "b").mkdir(parents=True)
+    found = look(project, FILE=f"{tmp_path}/srv/[b]/x.gz")
+    assert (found["status"], found["summary"]) == ("critical", "no file")
+
+
+def test_a_zombie_is_no_program_that_runs(project: Project, tmp_path: Path) -> None:
+    program = tmp_path / "myserverz"
+    shutil.copy("/bin/true", program)
+    with subprocess.Popen([program]) as gone:
+        wait_until(lambda: psutil.Process(gone.pid).status() == psutil.STATUS_ZOMBIE, "a zombie")
+        found = look(project, PROCESS="myserverz")
+    assert (found["status"], found["metrics"]["processes"]) == ("critical", 0)

@@ -8,6 +8,7 @@ from tests.checks.made import Project
 
 OWN = """
 from dataclasses import dataclass
+from functools import wraps
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
@@ -22,6 +23,18 @@ class Sync(HealthCheck):
 
 @dataclass
 class Async(Sync):
+    async def run(self):
+        Sync.run(self)
+
+def wrapped(method):
+    @wraps(method)
+    def call(*words):
+        return method(*words)
+    return call
+
+@dataclass
+class Wrapped(Sync):
+    @wrapped
     async def run(self):
         Sync.run(self)
 
@@ -41,7 +54,7 @@ def look(project: Project, path: str, caches: Any = None, **options: Any) -> dic
     return project.set(HEALTH_CLI=checks, **more).look("old.x")
 
 
-@pytest.mark.parametrize("kind", ["Sync", "Async"])
+@pytest.mark.parametrize("kind", ["Sync", "Async", "Wrapped"])
 @pytest.mark.parametrize(
     ("how", "status", "said"),
     [("well", "healthy", "OK"), ("warn", "warning", "ServiceWarning: rather slow"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.checks.made import Project, with_check
+from tests.conftest import health
 from tests.servers import Redis
 
 
@@ -31,15 +32,20 @@ def test_a_number_in_a_cache_is_judged(project: Project, files: dict[str, Any]) 
     found = project.look("shop.backlog")
     assert (found["status"], found["message"]) == ("critical", "value is 501 orders (critical above 500 orders)")
     leave(project, "'many'")
-    assert "is str, no number" in project.look("shop.backlog")["message"]
+    lost = project.look("shop.backlog")["message"]
+    assert lost == "The key 'backlog' in the cache 'default' is str, no number.", "a key is no secret"
+    leave(project, "float('nan')")
+    assert "is nan, no number" in project.look("shop.backlog")["message"]
 
 
 def test_a_time_in_a_cache_is_an_age(project: Project, files: dict[str, Any]) -> None:
-    about = {"CACHE_KEY": "seen", "timestamp": True, "unit": "s", "critical": "1h"}
+    about = {"CACHE_KEY": "seen", "timestamp": True, "critical": "1h"}
     project.set(CACHES=files, HEALTH_CLI={"CHECKS": {"shop.seen": about}})
     leave(project, "time.time() - 7200", "seen")
     found = project.look("shop.seen")
     assert found["status"] == "critical" and found["metrics"]["value"] == pytest.approx(7_200, abs=30)
+    leave(project, "time.time() * 1000", "seen")
+    assert (found := project.look("shop.seen"))["status"] == "unknown" and "of a time to come" in found["message"]
 
 
 def test_a_cache_that_is_down_is_critical(project: Project, tmp_path: Path) -> None:
@@ -52,9 +58,8 @@ def test_a_cache_that_is_down_is_critical(project: Project, tmp_path: Path) -> N
 def test_a_job_that_beats_is_healthy_until_it_is_late(project: Project) -> None:
     with_check(project, "jobs.nightly", HEARTBEAT="26h")
     never = project.look("jobs.nightly")
-    assert (never["status"], never["summary"], never["hint"]) == (
-        "critical", "no beat", "At the end of the job: health beat jobs.nightly"
-    )  # fmt: skip
+    assert (never["status"], never["summary"]) == ("critical", "no beat")
+    assert "beat%20jobs.nightly.json" in never["message"] and "health beat jobs.nightly" in never["hint"]
     assert "26 h (setting)" in project.health("list", "jobs").out or "26h" in project.health("list", "jobs").out
     done = project.health("beat", "jobs.nightly")
     assert (done.code, done.out, done.err) == (0, "", "")
@@ -77,10 +82,15 @@ def test_a_beat_in_a_cache_is_for_all_hosts_and_an_application_may_leave_it(proj
         assert project.look("jobs.nightly")["status"] == "healthy"
         leave(project, "time.time() - 27 * 3600", "health-cli:beat:jobs.nightly")
         assert project.look("jobs.nightly")["status"] == "critical"
+        for value in ("time.time() * 1000", "float('nan')", "float('inf')", "'yesterday'"):
+            leave(project, value, "health-cli:beat:jobs.nightly")
+            assert project.look("jobs.nightly")["status"] == "unknown", value
     finally:
         redis.stop()
     done = project.health("beat", "jobs.nightly")
     assert (done.code, "can't be used" in done.err) == (3, True)
+    down = project.health("run", "cache", "jobs", "-f", "json")
+    assert down.checks["jobs.nightly"]["blocked_by"] == "cache:default", "one fault"
 
 
 def test_a_beat_that_nobody_waits_for_is_refused(project: Project) -> None:
@@ -88,6 +98,11 @@ def test_a_beat_that_nobody_waits_for_is_refused(project: Project) -> None:
     done = project.health("beat", "jobs.nihgtly")
     assert done.code == 3
     assert "There is no HEARTBEAT 'jobs.nihgtly'; nearest: jobs.nightly. Those of CHECKS: jobs.nightly." in done.err
+
+
+def test_a_beat_without_a_project_says_what_is_missing() -> None:
+    done = health("beat", "jobs.nightly")
+    assert (done.code, "--chdir" in done.err) == (3, True), done.err
 
 
 def test_a_beat_that_can_not_be_kept_says_so(project: Project, tmp_path: Path) -> None:

@@ -175,6 +175,15 @@ def test_numbers_in_json() -> None:
     for path in ("a[1]", "a.b", "e", "a", "x"):
         with pytest.raises(ValueError, match=r"there is no|no number"):
             number_in(text, path)
+    for odd in ("NaN", "1e999", "-Infinity", "1" + "0" * 400, "[" * 100_000):
+        with pytest.raises(ValueError, match=r"no number|no JSON"):
+            number_in(f'{{"a": {odd}}}', "a")
+
+
+def test_a_name_that_can_be_none_is_told(project: Project) -> None:
+    for host in ("a..b", "x" * 64 + ".example.org"):
+        found = look(project, TCP=f"{host}:25")
+        assert (found["status"], found["kind"]) == ("critical", "missing"), found["message"]
 
 
 def test_a_name_resolves_to_what_is_expected(project: Project) -> None:

@@ -119,6 +119,15 @@ def test_one_that_the_runs_deadline_cuts_off_is_killed_too(project: Project) -> 
     assert left == []
 
 
+def test_what_a_plugin_leaves_behind_is_ended_though_it_has_ended_itself(project: Project) -> None:
+    mark = f"39.{os.getpid()}"
+    with_check(project, "other.x", PLUGIN=script(project, f"sleep {mark} & echo OK"))
+    run = project.health("run", "other.x", "-f", "json")
+    assert run.checks["other.x"]["status"] == "healthy", run.out
+    left = [p.info["cmdline"] for p in psutil.process_iter(["cmdline"]) if mark in (p.info["cmdline"] or [])]
+    assert left == []
+
+
 def test_the_grammar_of_performance_data() -> None:
     said = parse(
         "DISK OK - free | '/'=2MB;4;5;0;8 '/a b'=1KB 'it''s'=3 time=20ms;10:30;~:40 n=U c=7c x=1,5s bad= =3 p=5%;5;3\n"

@@ -77,7 +77,7 @@ def test_what_is_no_number_is_unknown(asked: Asked, query: str, why: str) -> Non
 @pytest.mark.parametrize("query", ["DELETE FROM orders", "UPDATE orders SET amount = 0", "CREATE TABLE mine (x INT)"])
 def test_what_would_write_is_refused(asked: Asked, query: str) -> None:
     found = asked.look(query)
-    assert (found["status"], found["summary"]) == ("unknown", "query refused"), found
+    assert (found["status"], found["summary"]) == ("unknown", "query writes"), found
     assert asked.look("SELECT SUM(amount) FROM orders")["metrics"]["value"] == 6.25
 
 

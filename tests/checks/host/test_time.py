@@ -1,6 +1,10 @@
 """host.time: against real servers of NTP and HTTP, and the databases, by a clock that is right or five seconds fast."""
 
+import calendar
+import socket
 import struct
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,7 @@ import pytest
 from health_cli.checks.host.ntp_clock import EPOCH, Answer, offset, refuse, seconds_of, understood
 from health_cli.checks.network.reach import Address
 from health_cli.core.errors import Failure
+from tests.checks.conftest import Make
 from tests.checks.declared.servers import answering, http, silent
 from tests.checks.made import Project
 from tests.history.channels.servers import answers
@@ -56,6 +61,11 @@ def chrony(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrony]:
 
 
 # For the settings: libfaketime can't be used, it fails what sleeps until a monotonic time.
+def now_less(year: int) -> float:
+    """The seconds since that Date of 1994."""
+    return time.time() - calendar.timegm((year, 11, 6, 8, 49, 37, 0, 0, 0))
+
+
 FAST = "import time\n_time = time.time\ntime.time = lambda: _time() + 5\n"
 
 
@@ -100,13 +110,15 @@ def test_the_date_of_http(project: Project) -> None:
 
 @pytest.mark.parametrize(
     ("headers", "said"),
-    [("", "sends no Date"), ("Date: yesterday\r\n", "sends no Date"),
+    [("Date: Sun, 06 Nov 1994 08:49:37\r\n", "certain_offset"), ("", "sends no Date"),
+     ("Date: yesterday\r\n", "sends no Date"),
      ("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nAge: 60\r\n", "out of a cache")],
 )  # fmt: skip
 def test_an_answer_that_tells_no_time(project: Project, headers: str, said: str) -> None:
     with answering(http(headers=headers)) as port:
         found = look(project, http=f"http://127.0.0.1:{port}/")
-    assert (found["status"], said in found["message"]) == ("unknown", True), found["message"]
+    assert said in found["message"] and (found["status"] == "unknown") is ("Date" in said or "cache" in said)
+    assert found["metrics"]["offset"] is None or found["metrics"]["offset"] == pytest.approx(now_less(1994), abs=60)
 
 
 def test_the_clock_of_the_database(project: Project, mariadb: MariaDB, postgresql: PostgreSQL) -> None:
@@ -120,7 +132,7 @@ def test_the_clock_of_the_database(project: Project, mariadb: MariaDB, postgresq
     none = look(project, database="default", settings=settings)
     assert (none["status"], "'default' is SQLite" in none["message"]) == ("unknown", True)
     lost = look(project, database="lost", settings=settings)
-    assert lost["status"] == "unknown" and "lost" in lost["message"]
+    assert lost["status"] == "unknown" and "no database 'lost': DATABASES has default, big" in lost["message"]
 
 
 def test_without_another_clock_it_is_skipped(project: Project) -> None:
@@ -164,7 +176,9 @@ def answer(**changes: Any) -> Answer:
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"nonce": b"87654321"}, "somebody else's"), ({"stratum": 0, "code": "RATE"}, "refuses to answer (RATE)"),
+    [({"nonce": b"87654321"}, "somebody else's"), ({"distance": 1.6}, "may be 1.6 s wrong itself"),
+     ({"sent": seconds_of(bytes(8))}, "not synchronized"), ({"stratum": 0, "code": "a\nb"}, "not synchronized"),
+     ({"stratum": 0, "code": "RATE"}, "refuses to answer (RATE)"),
      ({"leap": 3}, "not synchronized"), ({"stratum": 16}, "not synchronized")],
 )  # fmt: skip
 def test_answers_that_tell_no_time(changes: dict[str, Any], said: str) -> None:
@@ -178,3 +192,30 @@ def test_answers_that_tell_no_time(changes: dict[str, Any], said: str) -> None:
 def test_what_is_no_answer(data: bytes) -> None:
     with pytest.raises(Failure, match="no NTP"):
         understood(data, SOMEWHERE)
+
+
+def test_a_packet_that_is_lost_is_asked_for_again(project: Project, chrony: Chrony) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as between:
+        between.bind(("127.0.0.1", 0))
+        where = f"127.0.0.1:{between.getsockname()[1]}"
+
+        def serve() -> None:
+            between.recv(1_024)
+            data, client = between.recvfrom(1_024)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as real:
+                real.settimeout(5)
+                real.sendto(data, ("127.0.0.1", chrony.port))
+                between.sendto(real.recv(1_024), client)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        found = look(project, ntp=where)
+        thread.join(5)
+    assert found["status"] == "healthy", found["message"]
+
+
+def test_a_certificate_that_is_not_trusted_is_told(project: Project, certificate: Make) -> None:
+    with answering(http(), certificate(9)) as port:
+        found = look(project, http=f"https://localhost:{port}/")
+    assert (found["status"], found["summary"]) == ("unknown", "not trusted")
+    assert "HEALTH_CLI['CHECKS']" not in look(project, http="localhost")["hint"]
