@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import ClassVar
 
 from health_cli.core.age import age_of
 from health_cli.core.check import Check
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
 from health_cli.core.result import Result
@@ -49,7 +49,7 @@ class CacheKey(Check):
 
     def gather(self) -> Measurement:
         """Read it; Failure where it is no number."""
-        client = import_module("health_cli.checks.cache_key_client")
+        client = load("health_cli.checks.cache_key_client")
         found = client.value_of(self.cache, self.key)
         what = f"The key {self.key!r} in the cache '{self.cache}'"
         try:

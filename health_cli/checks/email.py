@@ -2,12 +2,12 @@
 
 import inspect
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import ClassVar
 
 from health_cli.core.check import Check
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
 from health_cli.core.result import Result
@@ -37,7 +37,7 @@ class Email(Check):
 
     def gather(self) -> Measurement:
         """Connect and log in."""
-        client = import_module("health_cli.checks.email_client")
+        client = load("health_cli.checks.email_client")
         measurement: Measurement = client.gather(self.name.partition(":")[2], self.timeout)
         return measurement
 

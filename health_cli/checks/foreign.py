@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, ClassVar
 
 from health_cli.core.check import Check
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 from health_cli.core.result import Result
 from health_cli.core.status import Status
@@ -30,7 +30,7 @@ class Foreign(Check):
 
     def gather(self) -> Measurement:
         """Run it; whatever it raises that is no verdict is a crash."""
-        client = import_module("health_cli.checks.foreign_client")
+        client = load("health_cli.checks.foreign_client")
         verdict, message, said = client.run(self.path, self.options)
         return Measurement(facts={"verdict": verdict, "message": message, **({"labels": said} if said else {})})
 

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, ClassVar
 
 from health_cli.core.age import age_of
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 from health_cli.core.memory import Remembering
 from health_cli.core.metric import Metric, metric
@@ -73,7 +73,7 @@ class Heartbeat(Remembering):
     def _at(self) -> Any:
         if not self.cache:
             return self.memory.load().get(AT)
-        return import_module("health_cli.checks.cache_key_client").value_of(self.cache, key_of(self.name))
+        return load("health_cli.checks.cache_key_client").value_of(self.cache, key_of(self.name))
 
     def judge(self, measurement: Measurement) -> Result:
         """Say when it was."""
@@ -88,7 +88,7 @@ def key_of(name: str) -> str:
 def beat(check: Heartbeat, now: float) -> None:
     """Keep a beat; Failure where that can't be done."""
     if check.cache:
-        import_module("health_cli.checks.cache_key_client").leave(check.cache, key_of(check.name), now)
+        load("health_cli.checks.cache_key_client").leave(check.cache, key_of(check.name), now)
     elif why := check.memory.save({AT: now}):
         raise Failure(
             Kind.READ_ONLY, f"The beat can't be kept: {why}", status=Status.UNKNOWN,

@@ -9,6 +9,7 @@ from health_cli.checks.plugin_output import parse
 from health_cli.core.check import Check
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.result import Result
 from health_cli.core.status import Status
 from health_cli.core.variables import resolved, secrets_of
@@ -57,7 +58,7 @@ class Plugin(Check):
 
     def gather(self) -> Ended:
         """Run it; Failure where it can't be run, or does not end."""
-        client = import_module("health_cli.checks.plugin_client")
+        client = load("health_cli.checks.plugin_client")
         ended: Ended = client.run([resolved(word) for word in self.command], self.timeout * PART, shown(self.command))
         return ended
 

@@ -1,12 +1,12 @@
 """SQL in CHECKS: a number out of a database, judged by thresholds."""
 
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import ClassVar
 
 from health_cli.core.check import Check
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
 from health_cli.core.result import Result
@@ -40,7 +40,7 @@ class Sql(Check):
 
     def gather(self) -> Measurement:
         """Ask."""
-        client = import_module("health_cli.checks.sql_client")
+        client = load("health_cli.checks.sql_client")
         measurement: Measurement = client.gather(self.database, self.query, self.timeout / 2)
         return measurement
 

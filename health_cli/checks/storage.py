@@ -1,11 +1,11 @@
 """storage:ALIAS: whether files can be written, read back and deleted where the project keeps them."""
 
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import ClassVar
 
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 from health_cli.core.memory import Remembering
 from health_cli.core.metric import Metric, metric
@@ -42,7 +42,7 @@ class Storage(Remembering):
 
     def gather(self) -> Measurement:
         """Write, read, compare and delete; or look for the file."""
-        client = import_module("health_cli.checks.storage_client")
+        client = load("health_cli.checks.storage_client")
         alias = self.name.partition(":")[2]
         measurement: Measurement = client.look(alias, self.file) if self.read_only else client.probe(alias, self.memory)
         return measurement

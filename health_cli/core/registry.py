@@ -1,12 +1,12 @@
 """Registry: the checks of this project by name, and which of them were asked for."""
 
 from collections.abc import Sequence
-from importlib import import_module
 from types import ModuleType
 
 from health_cli.core.check import Check, Requirement
 from health_cli.core.errors import ConfigError, Failure
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.names import matches, nearest
 from health_cli.core.result import subsystem_of
 from health_cli.core.status import Status
@@ -70,7 +70,7 @@ def load_client(path: str, requirement: Requirement) -> ModuleType:
     Only the absence of the driver itself is explained: any other import error stays itself.
     """
     try:
-        return import_module(path)
+        return load(path)
     except ModuleNotFoundError as error:
         if error.name != requirement.module:
             raise

@@ -13,7 +13,8 @@ from tests.failing_well.stack import Stack
 # The load of whatever else runs here is no trouble of ours, nor is what else is mounted.
 EVER = {"warning": "1000", "critical": "2000"}
 LOAD = {"host.load/load15_per_cpu": EVER}
-SLOW = {"celery.broker/roundtrip_time": EVER, "celery.results/roundtrip_time": EVER}
+CELERY = {"celery.broker/roundtrip_time": EVER, "celery.results/roundtrip_time": EVER}
+DATABASE = {"database:default/query_time": EVER, "database:default/connect_time": EVER}
 HOST = {"THRESHOLDS": LOAD, "MOUNTS": ["/"]}
 CHECK_LIMIT = 3.0
 SETTINGS = f"""\
@@ -160,5 +161,6 @@ def on_stack(folder: Path, stack: Stack, needs: Sequence[str]) -> Project:
     caches = {"default": stack.redis.settings()} if "redis" in needs else {}
     brokers = [name for name in ("broker", "rabbitmq", "results") if name in needs]
     celery = {name: value for server in brokers for name, value in stack[server].celery().items()}
-    setting = {"THRESHOLDS": {**LOAD, **SLOW}} if "results" in needs else {}
+    slow = {**LOAD, **(CELERY if "results" in needs else {}), **(DATABASE if databases else {})}
+    setting = {"THRESHOLDS": slow} if len(slow) > len(LOAD) else {}
     return Project(folder=folder, databases=databases, caches=caches, celery=celery, setting=setting)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import ClassVar
 
 from health_cli.checks.api.statistics import Statistics
+from health_cli.core.loading import load
 from health_cli.core.memory import Memory
 
 # What is known of the models of packages, by their names.
@@ -36,5 +36,5 @@ class RequestLog:
 
     def read(self, now: float, limit: float, memory: Memory) -> Statistics:
         """Ask the table, by its index on time; Failure where that can't be done."""
-        statistics: Statistics = import_module("health_cli.checks.api.request_log_client").read(self, now, limit)
+        statistics: Statistics = load("health_cli.checks.api.request_log_client").read(self, now, limit)
         return statistics

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import Any
 
+from health_cli.core.loading import load
+
 DJANGO = "django-celery-results"
 # Options of the backend's own pool that would undo our limits.
 _OURS = {"socket_timeout", "socket_connect_timeout", "retry_on_timeout", "max_connections"}
@@ -33,5 +35,5 @@ def server_of(app: Any) -> Any:
     """Return how messages name the Redis of the backend."""
     options = app.backend.connparams
     place = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
-    server: Any = import_module("health_cli.checks.redis_server").Server(place, "the setting CELERY_RESULT_BACKEND")
+    server: Any = load("health_cli.checks.redis_server").Server(place, "the setting CELERY_RESULT_BACKEND")
     return server

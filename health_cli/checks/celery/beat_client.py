@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from health_cli.core.age import age_of
 from health_cli.core.errors import Failure, Skipped
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 from health_cli.core.status import Status
 
@@ -85,7 +85,7 @@ def gather(app: Any, *, in_database: bool, path: str, node: str, grace: float, l
 
 def _by_table(known: Known, app: Any, grace: float, limit: float) -> None:
     """Look at the table of django-celery-beat; what it lacks of the settings, its scheduler has never put there."""
-    rows, names = import_module("health_cli.checks.celery.beat_database").tasks(app, limit)
+    rows, names = load("health_cli.checks.celery.beat_database").tasks(app, limit)
     known.facts["source"] = "django-celery-beat"
     known.facts["not_in_table"] = sorted(map(str, set(app.conf.beat_schedule or ()) - names))[:MOST]
     known.missing |= {

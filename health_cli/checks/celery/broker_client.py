@@ -11,6 +11,7 @@ from kombu import Connection
 from health_cli.checks.celery.link import SETTING, driver_of, explained, flavour_of, opens, place_of, prepared, urls_of
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 
 
@@ -51,7 +52,7 @@ def _measure(connection: Connection, connect_time: float) -> Measurement:
 
 def _redis(connection: Connection, values: dict[str, float], missing: dict[str, str]) -> None:
     """Write, read and delete a key of ours, and count what the workers have taken."""
-    redis_server = import_module("health_cli.checks.redis_server")
+    redis_server = load("health_cli.checks.redis_server")
     redis = import_module("redis")
     channel = connection.channel()
     # A client without kombu's key prefix, on the same connections.

@@ -5,12 +5,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from importlib import import_module
 from typing import Any
 
 from health_cli.checks.celery.backend import DJANGO, kind_of, redis_client, server_of
 from health_cli.checks.celery.failures import LEAST
 from health_cli.checks.celery.stored import counts_since
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 
 ENDED = ("SUCCESS", "FAILURE", "REVOKED")
@@ -57,7 +57,7 @@ def counted(counts: Counter[str], source: str, facts: dict[str, Any], *, sampled
 
 def _on_redis(app: Any, window: float, budget: float, limit: float) -> Measurement:
     """Look at the results that Celery keeps, each with an expiry that tells its age."""
-    redis_server = import_module("health_cli.checks.redis_server")
+    redis_server = load("health_cli.checks.redis_server")
     server, backend = server_of(app), app.backend
     lifetimes = {"FAILURE": float(getattr(backend, "failure_expires", None) or backend.expires)}
     counts: Counter[str] = Counter()

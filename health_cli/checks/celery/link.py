@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
 
 import amqp
@@ -12,6 +11,7 @@ from kombu.exceptions import OperationalError
 
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.status import Status
 
 SETTING = "the broker's URL (CELERY_BROKER_URL)"
@@ -141,7 +141,7 @@ def failure_of(error: BaseException, connection: Connection) -> Failure:
 
 
 def _redis_failure(error: BaseException, place: str) -> Failure:
-    server = import_module("health_cli.checks.redis_server")
+    server = load("health_cli.checks.redis_server")
     try:
         with server.explained(server.Server(place, SETTING)):
             raise error

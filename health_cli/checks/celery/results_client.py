@@ -3,13 +3,13 @@
 import time
 import uuid
 from contextlib import closing
-from importlib import import_module
 from typing import Any
 
 from health_cli.checks.celery.backend import DJANGO, kind_of, redis_client, server_of
 from health_cli.checks.celery.stored import table_exists
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 
 
@@ -28,7 +28,7 @@ def gather(app: Any, limit: float) -> Measurement:
 
 
 def _redis(app: Any, limit: float) -> Measurement:
-    redis_server = import_module("health_cli.checks.redis_server")
+    redis_server = load("health_cli.checks.redis_server")
     server = server_of(app)
     with closing(redis_client(app, limit)) as client, redis_server.explained(server, client):
         client.ping()

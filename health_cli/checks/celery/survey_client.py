@@ -12,7 +12,7 @@ from kombu import Connection
 from health_cli.checks.celery.link import RABBITMQ, REDIS, any_link, driver_of
 from health_cli.checks.celery.management import Management
 from health_cli.checks.celery.pool import states_of
-from health_cli.checks.celery.roll_call import RollCall, consumers_of, declared
+from health_cli.checks.celery.roll_call import BEAT, RollCall, consumers_of, declared
 from health_cli.checks.celery.survey import MUTE, Node, QueueState, Survey
 
 PATIENCE = 1.0  # seconds that a silent worker is waited for; sooner, and a busy one logs that nobody took its answer
@@ -34,12 +34,16 @@ def survey(app: Any, queues: tuple[str, ...], *, limit: float, management: str) 
         nodes = tuple(sorted(_nodes(roll), key=lambda node: node.name))
         silent = roll.silent()
         api = Management.of(connection, management, asked=bool(silent))
+        suspects = _suspects(connection, app, api, nodes) if silent or not nodes else ()
+        workers = tuple(name for name in suspects if not name.startswith(BEAT))
+        if suspects and not workers:  # a scheduler listens, too: celery.beat tells of it
+            silent = max(0, silent - len(suspects))
         unsure = f"{silent} silent workers may read it" if silent else ""
         return Survey(
             how=roll.how,
             nodes=nodes,
             silent=silent,
-            suspects=_suspects(connection, app, api, nodes) if silent or not nodes else (),
+            suspects=workers,
             queues={name: _queue(connection, api, name, nodes, unsure) for name in queues},
         )
 

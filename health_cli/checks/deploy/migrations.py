@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, ClassVar
 
 from health_cli.core.check import Check
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
 from health_cli.core.result import Result
@@ -47,7 +47,7 @@ class Migrations(Check):
 
     def gather(self) -> Measurement:
         """Compare them in each database."""
-        client = import_module("health_cli.checks.deploy.migrations_client")
+        client = load("health_cli.checks.deploy.migrations_client")
         measurement: Measurement = client.gather(self.timeout)
         return measurement
 

@@ -1,12 +1,12 @@
 """deploy.static: whether the static files were collected, and all that the manifest names are there."""
 
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import ClassVar
 
 from health_cli.core.check import Check
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
 from health_cli.core.result import Result
@@ -39,7 +39,7 @@ class Static(Check):
 
     def gather(self) -> Measurement:
         """Ask the storage."""
-        measurement: Measurement = import_module("health_cli.checks.deploy.static_client").gather()
+        measurement: Measurement = load("health_cli.checks.deploy.static_client").gather()
         return measurement
 
     def judge(self, measurement: Measurement) -> Result:

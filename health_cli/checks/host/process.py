@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import ClassVar
 
 from health_cli.core.check import Check
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
 from health_cli.core.result import Result
@@ -49,7 +49,7 @@ class Process(Check):
 
     def gather(self) -> Measurement:
         """Look at every process."""
-        client = import_module("health_cli.checks.host.process_client")
+        client = load("health_cli.checks.host.process_client")
         measurement: Measurement = client.gather(re.compile(self.pattern), self.user)
         return measurement
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, ClassVar
 
 from health_cli.core.check import Check
 from health_cli.core.errors import Failure, Skipped
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
 from health_cli.core.result import Result
@@ -75,7 +75,7 @@ class Time(Check):
         yield from found or [("database", alias) for alias in self.servers[:1]]
 
     def _asked(self, what: str, where: str, limit: float, failures: list[Failure]) -> Measurement:
-        client = import_module(f"health_cli.checks.host.{what}_clock")
+        client = load(f"health_cli.checks.host.{what}_clock")
         offset, error = client.offset(where, limit)
         rows = [{"kind": f.kind.value, "summary": f.summary, "message": f.message, "hint": f.hint} for f in failures]
         facts = {"source": what, "asked": where, **({"failed": rows} if rows else {})}

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, ClassVar
 
 from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
+from health_cli.core.loading import load
 from health_cli.core.measurement import Measurement
 from health_cli.core.memory import Remembering
 from health_cli.core.metric import Metric, metric
@@ -55,7 +55,7 @@ class Packages(Remembering):
 
     def gather(self) -> Measurement:
         """Take the answer that is kept, or ask."""
-        client = import_module("health_cli.checks.security.packages_client")
+        client = load("health_cli.checks.security.packages_client")
         audit = client.audit(self.memory, self.service, self.url, self.fresh, self.timeout)
         found = [row for row in audit.vulnerable if not set(row["ids"]) & set(self.ignore)]
         values: dict[str, float] = {

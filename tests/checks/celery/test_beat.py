@@ -62,7 +62,9 @@ def test_one_that_ticks_and_then_is_frozen_and_gone(project: Project, beat: Cele
     assert "refused" in run.checks[NAME]["data"]["not_asked"]
     beat.freeze()
     run = look(project, beat)
+    workers = project.json("celery.workers").checks["celery.workers"]
     beat.thaw()
+    assert "celerybeat" not in workers["message"] + workers["hint"], "it is no worker"
     assert (run.checks[NAME]["status"], run.checks[NAME]["summary"]) == ("critical", "beat does not answer")
     beat.kill()
     wait_until(lambda: look(project, beat, grace=2).checks[NAME]["summary"] == "1 overdue", "an overdue task", 15)
