@@ -25,8 +25,8 @@ OLD_ALONE := tests/checks/celery/test_beat_database.py
 
 # Where another Python or an older Django could make a difference; the rest is the same code once it can be imported.
 ON_OLDEST := tests/config tests/core tests/formatters tests/checks/database tests/checks/cache tests/checks/host \
-    tests/cli/test_manage.py tests/page/test_access.py tests/page/test_browser.py tests/test_testing.py \
-    $(OLD_ALONE)
+    tests/checks/deploy tests/checks/test_email.py tests/checks/test_storage.py tests/cli/test_manage.py \
+    tests/page/test_access.py tests/page/test_browser.py tests/test_testing.py $(OLD_ALONE)
 # Of those in a browser the ones that look at the admin's own pages, and one that lives.
 IN_BROWSER := not test_browser or index or everybody or wrong_is_told or opens_to or acknowledged or begins_empty
 

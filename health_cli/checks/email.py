@@ -52,7 +52,7 @@ class Email(Check):
             hint="Set both, or neither.",
         )]  # fmt: skip
         summary = f"{how} {facts['server']} in {took}"
-        return self.result(measurement, summary=summary, findings=findings if facts["half"] else [])
+        return self.result(measurement, summary=summary, findings=findings if facts["half_login"] else [])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ def gather(alias: str, limit: float) -> Measurement:
     server = Address(str(backend.host), int(backend.port))
     security = "TLS" if backend.use_ssl else "STARTTLS" if backend.use_tls else "none"
     facts = {"server": str(server), "security": security, "login": bool(backend.username and backend.password)}
-    facts["half"] = bool(backend.username) is not bool(backend.password)
+    facts["half_login"] = bool(backend.username) is not bool(backend.password)
     began = time.monotonic()
     try:
         with explained(server, backend.timeout or 0), _in_words(server, f"{backend.username}{backend.password}"):

@@ -124,6 +124,7 @@ def _step(storage: Any, what: str, call: Callable[[], T]) -> tuple[T, float]:
     if isinstance(given, Crash):
         number = given.error.errno if isinstance(given.error, OSError) else None
         kind, hint = _ERRORS.get(number, _OTHER)
+        kind = Kind.TIMEOUT if isinstance(given.error, TimeoutError) else kind
         raise Failure(
             kind, f"To {what} {_place(storage)} fails: {given.name}: {given.text}",
             summary=f"{what.partition(' ')[0]}: {given.name}", hint=hint,

@@ -46,7 +46,7 @@ def kind_of(given: Mapping[str, Any]) -> str:
 def sample_of(name: str) -> Check | None:
     """Return a check of the kind that has this word or this family, None where there is none; it looks at nothing."""
     family = name.partition(":")[0]
-    kind = next((kind for word, kind in KINDS.items() if name == word or family == kind.family), None)
+    kind = next((kind for word, kind in KINDS.items() if name == word or family == kind.family != ""), None)
     return class_of(kind)() if kind else None
 
 

@@ -170,7 +170,10 @@ def test_an_app_of_our_own_where_there_is_a_broker_alone() -> None:
     app = find_app(source)
     assert (app.conf.broker_url, app.conf.result_backend) == (URL, "rpc://")
     names = [check.name for check in celery(source, HealthSetting())]
-    assert names == ["celery.broker", "celery.workers", "celery.queue:celery", "celery.failures", "celery.results"]
+    assert names == [
+        "celery.broker", "celery.workers", "celery.queue:celery", "celery.canary:celery", "celery.failures",
+        "celery.results",
+    ]  # fmt: skip
 
 
 def test_celery_that_is_not_installed_is_told_from_a_broken_app(

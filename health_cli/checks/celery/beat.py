@@ -106,7 +106,7 @@ def _findings(facts: Any) -> Iterator[Finding]:
         yield Finding(
             status=Status.WARNING, kind=Kind.MISCONFIGURED, summary=f"{len(facts['odd_tasks'])} tasks not understood",
             message=f"It can't be told when these are due: {'; '.join(facts['odd_tasks'][:SHOWN])}",
-            hint="Correct their schedules: beat may leave them out, too.",
+            hint="Correct their schedules: beat may leave them out, too. One of a class of your own can't be read.",
         )  # fmt: skip
     if facts["not_in_table"]:
         yield Finding(

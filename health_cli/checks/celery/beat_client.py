@@ -117,6 +117,8 @@ def understood(name: str, call: Callable[[], Periodic]) -> Periodic | tuple[str,
 
 def late_by(schedule: Any, last_run: datetime, app: Any) -> float:
     """Return how many seconds ago a task should have been sent that was last sent then; below 0 what is left."""
+    if not hasattr(schedule, "remaining_estimate"):
+        raise TypeError("its schedule is of a class that is none of Celery's own")
     schedule.app = app
     there = maybe_make_aware(last_run).astimezone(getattr(schedule, "tz", None) or app.timezone)
     return -float(schedule.remaining_estimate(there).total_seconds())

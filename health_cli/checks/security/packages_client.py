@@ -17,7 +17,7 @@ from health_cli.core.kind import Kind
 from health_cli.core.memory import Memory
 from health_cli.core.status import Status
 
-PART = 0.95  # of the limit
+PART = 0.9  # of the limit
 MOST = 8 << 20  # bytes of its answer
 SERVICES = ("pypi", "osv", "esms")
 SAID = 300  # characters of an error
