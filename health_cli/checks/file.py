@@ -54,6 +54,11 @@ class File(Check):
     def gather(self) -> Measurement:
         """Look at all that the path means."""
         found = list(self._found())
+        if not found and os.path.isdir(self.path):
+            raise Failure(
+                Kind.MISCONFIGURED, f"{self.path} is a folder, no file.", summary="a folder", status=Status.UNKNOWN,
+                hint=f"Name the files in it: {self.path.rstrip('/')}/*",
+            )  # fmt: skip
         if not found:
             raise Failure(
                 Kind.MISSING, f"There is no file {self.path}.", summary="no file",

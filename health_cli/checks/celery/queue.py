@@ -98,7 +98,8 @@ def _unread(queue: str, values: Mapping[str, float], facts: Mapping[str, Any]) -
     waiting = int(values["waiting"])
     read = ", ".join(facts["queues_read"])
     instead = f"; those online read {read}" if read else ""
-    what = f"{waiting} tasks wait in queue {queue}" if waiting else f"Nothing waits in queue {queue} now"
+    tasks = "1 task waits" if waiting == 1 else f"{waiting} tasks wait"
+    what = f"{tasks} in queue {queue}" if waiting else f"Nothing waits in queue {queue} now"
     yield Finding(
         status=Status.CRITICAL if waiting else Status.WARNING,
         kind=Kind.MISSING,

@@ -24,7 +24,7 @@ def gather() -> Measurement:
             Kind.MISCONFIGURED, f"The system checks can't be run: {found.name}: {found.text} (in {found.place})",
             summary="system checks can't be run", hint="See more: manage.py check --deploy",
         )  # fmt: skip
-    told = sorted((each for each in found if not each.is_silenced()), key=lambda each: -each.level)
+    told = sorted((each for each in found if not each.is_silenced()), key=_order)
     levels = [level_of(each) for each in told]
     values = {
         "errors": levels.count("error") + levels.count("critical"),
@@ -32,6 +32,12 @@ def gather() -> Measurement:
         "silenced": len(found) - len(told),
     }
     return Measurement(values=values, facts={"messages": [_row(each) for each in told[:MOST]]})
+
+
+def _order(message: CheckMessage) -> tuple[int, bool, str]:
+    """The worst first, and ours after those of others."""
+    name = str(message.id or "")
+    return -message.level, name.startswith("health_cli"), name
 
 
 def level_of(message: CheckMessage) -> str:

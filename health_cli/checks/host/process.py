@@ -13,7 +13,8 @@ from health_cli.core.units import humanize
 
 METRICS = (
     metric(
-        "processes", critical="1:", hint="Start it, and see why it ended: systemctl status, journalctl -u",
+        "processes", critical="1:",
+        hint="Too few: start it, and see why it ended (systemctl status). Too many: see who starts them.",
         help="Processes that match.",
     ),
     metric("memory", "B", help="Resident memory of all of them; what they share counts for each."),

@@ -130,6 +130,11 @@ class Http(Check):
                     Kind.REFUSED, f"{address} answers with what is no HTTP: {text}.", summary="no HTTP",
                     hint="Is it HTTPS that is spoken there, or another service?",
                 ) from error  # fmt: skip
+            except TimeoutError as error:
+                raise Failure(
+                    Kind.TIMEOUT, f"{address} took the connection and did not answer within {self.timeout * PART:g} s.",
+                    summary="no answer", hint="Is the service overloaded, or does it hang? See its own log.",
+                ) from error  # fmt: skip
             except OSError as error:
                 if hasattr(error, "verify_code"):
                     raise refused(address, error) from error  # type: ignore[arg-type]  # of ssl: it has that code
@@ -182,7 +187,8 @@ class Http(Check):
             yield Finding(
                 status=Status.CRITICAL, kind=Kind.MISCONFIGURED, summary=f"status {facts['http_status']}",
                 message=f"{facts['url']} answers with status {facts['http_status']}, and {self.status} is expected",
-                hint="Look into the log of the server there.",
+                hint="It asks for a login: give one as user:password in the URL, or in 'headers'."
+                if facts["http_status"] in {401, 403} else "Look into the log of the server there.",
             )  # fmt: skip
         elif not facts["contains"]:
             yield Finding(

@@ -24,6 +24,11 @@ class Address(NamedTuple):
 
 def address_of(text: str, port: int = 0) -> Address:
     """Read `host:port`, `[::1]:port`, or a host alone where there is a usual port; Failure where it is neither."""
+    if "://" in text:
+        raise Failure(
+            Kind.MISCONFIGURED, f"'{text}' is a URL, no host and port.", summary="no host and port",
+            status=Status.UNKNOWN, hint="Write host:port alone, as in mail.example.org:25.",
+        )  # fmt: skip
     host, colon, number = text.rpartition(":")
     if text.endswith("]") or not colon or (":" in host and not host.startswith("[")):
         host, number = text, ""

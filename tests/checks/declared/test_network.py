@@ -239,3 +239,12 @@ def test_what_speaks_no_tls_says_so(project: Project) -> None:
     with answering(http("400 Bad Request")) as port:
         found = look(project, TLS=f"127.0.0.1:{port}")
     assert (found["status"], found["summary"]) == ("critical", "no TLS")
+
+
+def test_a_server_that_took_the_connection_and_hangs_is_told_from_one_that_is_not_there(project: Project) -> None:
+    with answering(silent) as port:
+        found = look(project, HTTP=f"http://127.0.0.1:{port}/", timeout=1)
+    assert (found["status"], found["kind"]) == ("critical", "timeout")
+    assert "took the connection and did not answer" in found["message"]
+    with answering(http("401 Unauthorized")) as port:
+        assert "user:password in the URL" in look(project, HTTP=f"http://127.0.0.1:{port}/")["hint"]

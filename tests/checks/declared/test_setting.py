@@ -36,6 +36,7 @@ from tests.checks.made import Project, with_check
         ("shop.x", {"HTTP": "http://a/", "headers": {"X": 1}}, "['headers'] is of another type"),
         ("shop.x", {"TCP": "nowhere"}, "'nowhere' is no host and port"),
         ("shop.x", {"TLS": "a:99999"}, "'a:99999' is no host and port"),
+        ("shop.x", {"TLS": "https://a:443/"}, "'https://a:443/' is a URL, no host and port"),
         ("shop.x", {"PROCESS": "("}, "'(' is no regular expression"),
         ("shop.x", {"HEARTBEAT": "soon"}, "'soon'"),
         ("shop.x", {"CACHE_KEY": "k", "cache": "other"}, "['cache'] is 'other', and CACHES has default."),

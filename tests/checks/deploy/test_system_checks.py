@@ -32,7 +32,7 @@ def test_each_id_is_visible_and_silenced_ones_are_counted(stock: Project) -> Non
     assert (found["status"], found["summary"]) == ("critical", "stock.E001")
     assert found["metrics"] == {"errors": 1, "warnings": 2, "silenced": 1}
     assert [row["id"] for row in found["data"]["messages"]] == [
-        "stock.E001", "stock.W001", "security.W006", "stock.I001"
+        "stock.E001", "security.W006", "stock.W001", "stock.I001"
     ]  # fmt: skip
     assert "stock.W001 (shelf): few left" in found["message"] and "security.W006" in found["message"]
     assert found["hint"] == "buy" and "stock.W002" not in str(found)
