@@ -64,7 +64,7 @@ def _unusable(text: str) -> Failure:
 
 def _settings() -> str:
     mailers = getattr(mail, "mailers", None)
-    return "MAILERS" if mailers is not None and list(mailers) else "EMAIL_HOST and the other settings EMAIL_..."
+    return "MAILERS" if mailers is not None and list(mailers) else "EMAIL_HOST and the other EMAIL settings"
 
 
 # Class -> (kind, a few words, what to do); most specific first.

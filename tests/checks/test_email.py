@@ -110,7 +110,7 @@ def test_a_server_that_turns_us_away(project: Project, greeting: bytes, kind: st
 
 def test_no_server_a_silent_one_and_no_name(project: Project) -> None:
     none = look(project, free_port())
-    assert (none["kind"], "named by EMAIL_HOST and the other settings" in none["hint"]) == ("refused", True)
+    assert (none["kind"], "named by EMAIL_HOST and the other EMAIL settings" in none["hint"]) == ("refused", True)
     with answering(silent) as port:
         found = look(project, port, HEALTH_CLI={"CHECK_TIMEOUT": 2})
     assert (found["status"], found["kind"], found["summary"]) == ("critical", "timeout", "no answer")
