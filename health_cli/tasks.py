@@ -7,9 +7,10 @@ from typing import Any
 
 from celery import shared_task
 
-from health_cli.checks.celery.canary import TASK
+from health_cli.checks.celery.canary import KEPT, TASK
 from health_cli.cli.entry import call
 from health_cli.cli.surroundings import Surroundings
+from health_cli.core.guard import attempt
 
 logger = logging.getLogger("health_cli")
 
@@ -37,4 +38,11 @@ def canary(self: Any, answers: str, ident: str) -> None:
     """Say that a worker runs this, and when it began, into the queue `answers` of the same broker."""
     said = {"ident": ident, "started": time.time(), "worker": self.request.hostname}
     with self.app.producer_or_acquire() as producer:
-        producer.publish(said, routing_key=answers, exchange="", serializer="json", retry=False, expiration=3_600)
+        producer.publish(said, routing_key=answers, exchange="", serializer="json", retry=False, expiration=KEPT)
+        if producer.connection.transport.driver_type == "redis":  # which keeps a queue for ever, whoever reads it
+            attempt(lambda: _expire(producer.channel, answers))  # who may not do that leaves one key
+
+
+def _expire(channel: Any, queue: str) -> None:
+    with channel.conn_or_acquire() as client:
+        client.expire(f"{channel.global_keyprefix}{queue}", KEPT)

@@ -55,6 +55,8 @@ def _ready(alias: str, patience: float) -> Any:
             _ = backend.ssl_context
         backend.port, backend.fail_silently = int(backend.port), False
         backend.timeout = min(float(backend.timeout or patience), patience)
+        if backend.timeout <= 0 or not 0 < backend.port < 65_536:
+            raise ValueError(f"port {backend.port} and timeout {backend.timeout:g}: both must be above 0")
     return backend
 
 

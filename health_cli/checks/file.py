@@ -4,12 +4,14 @@ import glob
 import os
 import re
 import stat
+import time
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
-from health_cli.core.age import age_of
+from health_cli.core.age import AHEAD, age_of
 from health_cli.core.check import Check
 from health_cli.core.errors import Failure
+from health_cli.core.finding import Finding
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
 from health_cli.core.metric import Metric, metric
@@ -41,7 +43,8 @@ class File(Check):
     Of a glob the newest file counts, so that the one of last night is asked for whatever it is called; `**` goes
     into folders. Where there is none, that is critical. `warning` and `critical` are ranges for `age`, or for several:
     `"critical": {"age": "26h", "size": "1MiB:"}` is also critical where the newest is smaller than 1 MiB. One whose
-    time is in the future has the age 0.
+    time is yet to come, by more than a minute, is left out: it would stay young, whatever happens. That is a warning,
+    and where there is no other, the check is unknown.
 
     Needs the right to enter the folder, and none to read the file.
     """
@@ -64,9 +67,11 @@ class File(Check):
                 Kind.MISSING, f"There is no file {self.path}.", summary="no file",
                 hint="Did what writes it run, and did it write there?",
             )  # fmt: skip
-        newest = max(found)
+        now = time.time()
+        past = [each for each in found if each.written <= now + AHEAD]
+        newest = max(past or found)
         values = {"age": age_of(newest.path, newest.written), "size": newest.size, "files": len(found)}
-        return Measurement(values=values, facts={"newest": newest.path})
+        return Measurement(values=values, facts={"newest": newest.path, "ahead": len(found) - len(past)})
 
     def _found(self) -> list[Found]:
         found = []
@@ -108,4 +113,11 @@ class File(Check):
     def judge(self, measurement: Measurement) -> Result:
         """Say how old and how large the newest is."""
         age, size = humanize(measurement.values["age"], "s"), humanize(measurement.values["size"], "B")
-        return self.result(measurement, summary=f"{os.path.basename(measurement.facts['newest'])}, {age} old, {size}")
+        summary = f"{os.path.basename(measurement.facts['newest'])}, {age} old, {size}"
+        ahead = measurement.facts["ahead"]
+        findings = [Finding(
+            status=Status.WARNING, kind=Kind.MISCONFIGURED, summary=f"{ahead} of a time to come",
+            message=f"{ahead} of the files is of a time to come, and left out",
+            hint="Is the clock right of who wrote it? touch sets its time.",
+        )]  # fmt: skip
+        return self.result(measurement, summary=summary, findings=findings if ahead else [])

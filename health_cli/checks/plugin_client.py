@@ -42,12 +42,17 @@ def run(command: Sequence[str], limit: float, written: str, most: int = MOST) ->
     try:
         output, errors = _read(process, time.monotonic() + limit, most)
     finally:
-        late = not _has_ended(process)
-        _end(process)
-    if late:
+        ended = _has_ended(process)
+        gone = _end(process)
+    if ended is False:
         raise Failure(
-            Kind.TIMEOUT, f"{command[0]} did not end within {limit:g} s, and was killed.",
+            Kind.TIMEOUT, f"{command[0]} did not end within {limit:g} s, and {'was' if gone else 'can not be'} killed.",
             summary=f"no answer in {limit:g} s", hint=f"Run it by hand: {written}",
+        )  # fmt: skip
+    if ended is None:
+        raise Failure(
+            Kind.CRASHED, f"How {command[0]} ended is not known: this process ignores the end of others (SIGCHLD).",
+            summary="end not known", status=Status.UNKNOWN, hint="Run it by 'health run', in a process of its own.",
         )  # fmt: skip
     return Ended(process.returncode, output, errors)
 
@@ -60,7 +65,7 @@ def _read(process: "subprocess.Popen[bytes]", until: float, most: int) -> tuple[
     for fd in fds:
         poller.register(fd, select.POLLIN)
     while open_ones and time.monotonic() < until:
-        ended = _has_ended(process)
+        ended = _has_ended(process) is not False
         ready = poller.poll(1000 * min(AFTER, max(0.0, until - time.monotonic())))
         for fd, _ in ready:
             part = os.read(fd, MOST)
@@ -70,29 +75,35 @@ def _read(process: "subprocess.Popen[bytes]", until: float, most: int) -> tuple[
                 open_ones.discard(fd)
         if ended and not ready:
             break
-    while not _has_ended(process) and time.monotonic() < until:
+    while _has_ended(process) is False and time.monotonic() < until:
         time.sleep(STEP)
     out, err = (fds[fd].decode(errors="replace") for fd in order)
     return out, err
 
 
-def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
-    """Tell whether it has ended, without asking how: that would set its number free."""
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+def _has_ended(process: "subprocess.Popen[bytes]") -> bool | None:
+    """Tell whether it has ended, without asking how: that would set its number free. None where nobody can tell."""
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return None
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end(process: "subprocess.Popen[bytes]") -> bool:
     """Kill what it has started, and itself where it is still there; only then is its end asked for.
 
-    Until then nobody else can have its number, which is that of its group, too.
+    Until then nobody else can have its number, which is that of its group, too. Tell whether it has ended now: one of
+    another user, by setuid, can't be killed.
     """
-    with suppress(psutil.NoSuchProcess):
+    with suppress(psutil.Error):
         for each in psutil.Process(process.pid).children(recursive=True):
-            with suppress(psutil.NoSuchProcess):
+            with suppress(psutil.Error):
                 each.kill()
-    with suppress(ProcessLookupError, PermissionError):  # of another user, by setuid
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     for pipe in (process.stdout, process.stderr):
         if pipe:
             pipe.close()
-    process.wait()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(AFTER)
+    return process.returncode is not None

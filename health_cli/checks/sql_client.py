@@ -1,6 +1,7 @@
 """Asks a database a query that may not write, through Django's backend. Loaded only when that is asked."""
 
 import math
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -19,11 +20,13 @@ from health_cli.core.measurement import Measurement
 from health_cli.core.metric import as_finite
 from health_cli.core.status import Status
 
-# MySQL commits before a statement like CREATE, so that the whole session may only read.
+# Of the transaction alone where that will do: behind PgBouncer a session goes on to somebody else. MySQL commits before
+# a statement like CREATE, so that there the whole session may only read.
 READ_ONLY = {
-    "mysql": "SET SESSION TRANSACTION READ ONLY", "postgresql": "SET default_transaction_read_only = on",
-    "sqlite": "PRAGMA query_only = ON",
+    "mysql": ("SET SESSION TRANSACTION READ ONLY", "BEGIN"), "postgresql": ("BEGIN READ ONLY",),
+    "sqlite": ("PRAGMA query_only = ON", "BEGIN"),
 }  # fmt: skip
+QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"")
 PART = 0.8  # of the time after which the server ends it: before we do
 STOPPED = ("interrupted", "canceling statement due to statement timeout")  # what SQLite and PostgreSQL say then
 WRITES = ("readonly database", "read-only transaction", "read only transaction")  # of the three, to who writes
@@ -32,6 +35,11 @@ OVER = (1317, 1969, 3024)  # MySQL's and MariaDB's errors for a statement that w
 
 def gather(alias: str, query: str, limit: float) -> Measurement:
     """Return the number that a query gives within so many seconds; Failure where it can't be asked."""
+    if ";" in QUOTED.sub("", query).rstrip("; \t\n"):  # the first could end the transaction that may only read
+        raise Failure(
+            Kind.MISCONFIGURED, "The query has several statements.", summary="query refused", status=Status.UNKNOWN,
+            hint="Let it be one SELECT that gives a number.",
+        )  # fmt: skip
     connected = False
     try:
         with bounded(alias, limit) as connection:
@@ -49,9 +57,8 @@ def gather(alias: str, query: str, limit: float) -> Measurement:
 def _asked(connection: BaseDatabaseWrapper, query: str, limit: float) -> Measurement:
     with connection.cursor() as cursor:
         _limit(connection, cursor, limit * PART)
-        cursor.execute(READ_ONLY.get(connection.vendor, "SET TRANSACTION READ ONLY"))
-        if connection.vendor in READ_ONLY:
-            cursor.execute("BEGIN")  # what is not committed is rolled back by the end of the connection
+        for statement in READ_ONLY.get(connection.vendor, ("SET TRANSACTION READ ONLY",)):
+            cursor.execute(statement)  # what is not committed is rolled back by the end of the connection
         began = time.monotonic()
         with _interrupted(connection, limit * PART):
             cursor.execute(query)  # without parameters, so that a % in it stays one

@@ -15,8 +15,10 @@ from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
 from health_cli.core.measurement import Measurement
 from health_cli.core.memory import Memory
+from health_cli.core.status import Status
 
 T = TypeVar("T")
+PREFIX = "health-cli-probe-"
 SIZE = 1_024  # bytes that are written, and at most read
 NOTHING_WRITTEN = "nothing is written: read_only is set"
 
@@ -27,15 +29,14 @@ def probe(alias: str, memory: Memory) -> Measurement:
     One that could not be deleted is remembered, and deleted before another is written.
     """
     storage, content = _storage(alias), os.urandom(SIZE)
-    if left := memory.load().get("left"):
-        _delete(storage, str(left))
-        memory.save({})
-    name = f"health-cli-probe-{os.urandom(8).hex()}"
+    _clear(storage, memory)
+    name = f"{PREFIX}{os.urandom(8).hex()}"
     try:
         name, write_time = _step(storage, "write to", lambda: storage.save(name, ContentFile(content)))
         back, read_time = _step(storage, "read from", lambda: _read(storage, name))
     except Failure:
-        attempt(lambda: storage.delete(name))  # on a full disk, half of it is there
+        if isinstance(attempt(lambda: storage.delete(name)), Crash):  # on a full disk, half of it is there
+            memory.save({"left": name})
         raise
     try:
         delete_time = _delete(storage, name)
@@ -48,6 +49,8 @@ def probe(alias: str, memory: Memory) -> Measurement:
             summary="gives back something else", hint="Is there a cache, or a second machine, between?",
         )  # fmt: skip
     there = attempt(lambda: storage.exists(name)) is True  # who may not ask that may well do all else
+    if there:
+        memory.save({"left": name})
     values = {"write_time": write_time, "read_time": read_time, "delete_time": delete_time}
     return Measurement(values=values, facts={"storage": _place(storage), **({"left": [name]} if there else {})})
 
@@ -89,6 +92,24 @@ def _storage(alias: str) -> Any:
             hint="Is its disk mounted? The application would make the folder at its first upload; we don't.",
         )  # fmt: skip
     return storage
+
+
+def _clear(storage: Any, memory: Memory) -> None:
+    """Delete what an earlier run could not delete; Failure where it is there still."""
+    left = str(memory.load().get("left") or "")
+    if not left.startswith(PREFIX):
+        return
+    deleted = attempt(lambda: _delete(storage, left))
+    if attempt(lambda: storage.exists(left)) is False:
+        memory.save({})
+    elif isinstance(deleted, Crash):
+        raise deleted.error
+    else:
+        raise Failure(
+            Kind.READ_ONLY, f"The file {left} was deleted, and is there still: no other is written.",
+            summary="deletes nothing", status=Status.WARNING,
+            hint="Does the storage keep what is deleted? Then set 'read_only' in its OPTIONS, and delete what we left.",
+        )  # fmt: skip
 
 
 def _delete(storage: Any, name: str) -> float:

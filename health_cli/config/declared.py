@@ -61,9 +61,6 @@ def _made(name: str, given: Mapping[str, Any], source: Source) -> Check:
         problems.append("['unit'] is for a check that gives a number, and a text.")
     if not problems:
         check = replace(check, metrics=_with_unit(check, unit or getattr(check, "implied_unit", None)))
-        cache = getattr(check, "cache", "")
-        if cache and not check.needs:  # a cache that is down is one fault, whoever reads it
-            check = replace(check, needs=(f"cache:{cache}",))
         problems += _own_problems(check, source)
     if problems:
         raise ConfigError("\n".join(problems))

@@ -1,5 +1,6 @@
 """Reads a project's settings through Django. Loaded only when there is a project."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -18,9 +19,21 @@ def read(name: str) -> Source:
         caches=everything["CACHES"],
         apps=tuple(everything["INSTALLED_APPS"]),
         setting=everything.get("HEALTH_CLI", {}),
-        secrets=frozenset(collect_secrets(everything)),
+        secrets=frozenset(collect_secrets({**everything, "HEALTH_CLI": _without_cache_keys(everything)})),
         everything=everything,
     )
+
+
+def _without_cache_keys(everything: Mapping[str, Any]) -> Any:
+    """Return HEALTH_CLI without its CACHE_KEYs: each names a key of a cache, and is no secret."""
+    setting = everything.get("HEALTH_CLI")
+    if not isinstance(setting, Mapping) or not isinstance(setting.get("CHECKS"), Mapping):
+        return setting
+    return {**setting, "CHECKS": {name: _without_cache_key(about) for name, about in setting["CHECKS"].items()}}
+
+
+def _without_cache_key(about: Any) -> Any:
+    return {key: about[key] for key in about if key != "CACHE_KEY"} if isinstance(about, Mapping) else about
 
 
 def _value(key: str) -> Any:

@@ -14,10 +14,10 @@ from urllib.parse import quote, unquote, urlsplit
 MASK = "***"
 
 # The names that mark a value as secret, in settings, options and environment variables. Those of
-# Django's own debug page (django.views.debug) and the ones that services use. CACHE_KEY is ours, and names a key.
+# Django's own debug page (django.views.debug) and the ones that services use.
 SECRET_NAME = re.compile(
     r"pass(word|wd|phrase)?$|passw|secret|token|api_?key|auth_?key|private|credential|signature"
-    r"|(^|(?<!^cache)_)key$|(^|_)pwd$|dsn$",
+    r"|(^|_)key$|(^|_)pwd$|dsn$",
     re.IGNORECASE,
 )
 # Every repetition is bounded, so that no text takes long to be searched.
@@ -37,7 +37,7 @@ _HEADER = re.compile(
 )
 _JWT = re.compile(r"\beyJ[\w-]{8,1024}\.[\w-]{8,4096}(?:\.[\w-]{0,1024})?")
 # The names under which even a number is one: PASSWORD_RESET_TIMEOUT is none.
-_NUMBER_NAME = re.compile(r"(pass(word|wd|phrase)?|secret|token|(^|(?<!^cache)_)(pin|pwd|key))$", re.IGNORECASE)
+_NUMBER_NAME = re.compile(r"(pass(word|wd|phrase)?|secret|token|(^|_)(pin|pwd|key))$", re.IGNORECASE)
 # What stands under such names without being a secret: switches and small numbers.
 _NO_SECRETS = {"", "true", "false", "yes", "no", "on", "off", "none", "null", *map(str, range(100))}
 _LONG = 6

@@ -1,6 +1,6 @@
 """Registry: the checks of this project by name, and which of them were asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import ModuleType
 
 from health_cli.core.check import Check, Requirement
@@ -43,7 +43,7 @@ def select(
     lost = [p for p in (*patterns, *skip) if not any(matches(check.name, p) for check in checks)]
     if lost:
         raise ConfigError.of(
-            [f"No check matches '{pattern}'{_instead(pattern, known, families)}." for pattern in lost],
+            [f"No check matches '{pattern}'{_instead(pattern, names, known, families)}." for pattern in lost],
             hint="'health list' shows every check.",
         )
     chosen = tuple(
@@ -57,10 +57,10 @@ def select(
     return chosen
 
 
-def _instead(pattern: str, known: Sequence[str], families: Sequence[str]) -> str:
+def _instead(pattern: str, names: Collection[str], known: Sequence[str], families: Sequence[str]) -> str:
     """Say what a pattern may have meant; one that is right means something that is not here."""
     if pattern.partition(":")[0] in {*families, *map(subsystem_of, families)}:
-        return ": there is no such check here"
+        return f": there is no such check here{nearest(pattern, names)}"
     return nearest(pattern, known)
 
 

@@ -35,6 +35,12 @@ ODD = """
         def delete(self, name):
             raise PermissionError(1, "Operation not permitted")
 
+    class Forgets(FileSystemStorage):
+        def delete(self, name):
+            if not self.exists(name):
+                raise FileNotFoundError(2, "No such file")
+            super().delete(name)
+
     class Closed(FileSystemStorage):
         def exists(self, name):
             if not name.startswith("health-cli-probe-"):
@@ -162,6 +168,12 @@ def test_what_can_not_be_deleted_is_named_and_no_other_is_written(project: Proje
     again = look(project, "odd.Keeps")
     assert again["status"] == "critical" and left(project)[0] in again["message"] and len(left(project)) == 1
     assert look(project)["status"] == "healthy" and left(project) == []
+    look(project, "odd.Keeps")
+    (project.folder / "media" / left(project)[0]).unlink()
+    assert look(project, "odd.Forgets")["status"] == "healthy", "somebody has deleted it by hand"
+    for _ in range(3):
+        kept = look(project, "odd.KeepsAll")
+    assert (kept["status"], kept["summary"], len(left(project))) == ("warning", "deletes nothing", 1)
 
 
 def test_an_account_that_may_not_ask_what_is_there_may_do_the_rest(project: Project) -> None:

@@ -98,9 +98,10 @@ def _findings(facts: Any) -> Iterator[Finding]:
         )  # fmt: skip
     if facts.get("unreadable"):
         yield Finding(
-            status=Status.UNKNOWN, kind=Kind.AUTH, summary="schedule not readable",
-            message=f"What is overdue can't be seen: {facts['unreadable']}",
-            hint=f"Run health as the user of beat, or let this one read it: setfacl -m u:USER:r {facts['source']}*",
+            status=Status.UNKNOWN, kind=Kind.AUTH if facts["denied"] else Kind.MISCONFIGURED,
+            summary="schedule not readable", message=f"What is overdue can't be seen: {facts['unreadable']}",
+            hint=f"Run health as the user of beat, or let this one read it: setfacl -m u:USER:r {facts['source']}*"
+            if facts["denied"] else "Is it the one of 'beat -s'? One that is damaged beat makes anew when it starts.",
         )  # fmt: skip
     if facts["odd_tasks"]:
         yield Finding(

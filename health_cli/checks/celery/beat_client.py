@@ -98,13 +98,16 @@ def _by_table(known: Known, app: Any, grace: float, limit: float) -> None:
 def _by_file(known: Known, app: Any, files: Sequence[str], grace: float) -> None:
     """Look at the file of Celery's own scheduler."""
     known.facts["source"] = str(Path(files[0]).resolve())
-    known.values["last_tick"] = round(age_of(files[0], written_at(files)), 3)
+    try:
+        known.values["last_tick"] = round(age_of(files[0], written_at(files)), 3)
+    except Failure as failure:
+        known.missing["last_tick"] = failure.message
     known.missing["last_run"] = "beat has not written down so far that it sent one"
     try:
         entries = entries_of(files)
     except Unreadable as error:
         known.missing |= dict.fromkeys(OF_TASKS, str(error))
-        known.facts["unreadable"] = str(error)
+        known.facts |= {"unreadable": str(error), "denied": error.denied}
         return
     known.add_tasks((understood(entry.name, lambda e=entry: _of_entry(e, app)) for entry in entries), grace)  # type: ignore[misc]  # binds it
 

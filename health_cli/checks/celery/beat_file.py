@@ -38,7 +38,11 @@ KNOWN = {
 
 
 class Unreadable(Exception):
-    """Why the entries can't be read."""
+    """Why the entries can't be read; `denied` where this user may not."""
+
+    def __init__(self, text: str, *, denied: bool = False) -> None:
+        super().__init__(text)
+        self.denied = denied
 
 
 def files_of(path: str) -> list[str]:
@@ -71,7 +75,8 @@ def entries_of(files: Sequence[str]) -> list[Any]:
         raise Unreadable(f"the file has more than {MOST >> 20} MiB: it is no schedule")
     content = attempt(lambda: _content(files))
     if isinstance(content, Crash):
-        raise Unreadable(f"the file can't be read: {content.name}: {content.text}")
+        denied = isinstance(content.error, PermissionError)
+        raise Unreadable(f"the file can't be read: {content.name}: {content.text}", denied=denied)
     entries = attempt(lambda: list(_Reader(io.BytesIO(content)).load().values()))
     if isinstance(entries, Crash):
         raise Unreadable(f"its entries can't be read: {entries.text}")

@@ -18,6 +18,7 @@ from health_cli.core.status import Status
 from health_cli.core.units import humanize
 
 TASK = "health_cli.canary"
+KEPT = 90_000  # seconds that its answer is looked for: runs may be a day apart
 HINT = (
     "Do its workers have health_cli in INSTALLED_APPS, and were they started since? Else see celery.queue and "
     "celery.workers: who reads the queue, and what keeps them busy."
@@ -48,7 +49,7 @@ class Canary(CeleryCheck, Remembering):
 
     The workers need `health_cli` in INSTALLED_APPS. The task, `health_cli.canary`, keeps no result: it answers into a
     queue of ours on the same broker, one for each state folder, whose name is kept there; without a folder that can be
-    written none is sent. It expires after an hour, and on RabbitMQ the queue does. On RabbitMQ the account may
+    written none is sent. It expires after an hour, its answer after 25. On RabbitMQ the account may
     configure, read and write health-cli.*, and its workers write to amq.default. On Redis both need what who sends
     tasks needs, and the keys ~health-cli.canary.*.
 

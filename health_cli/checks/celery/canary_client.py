@@ -10,7 +10,7 @@ from celery.exceptions import CeleryError
 from kombu import Connection, Producer, Queue
 from kombu.exceptions import KombuError
 
-from health_cli.checks.celery.canary import TASK
+from health_cli.checks.celery.canary import KEPT, TASK
 from health_cli.checks.celery.link import RABBITMQ, any_link, driver_of
 from health_cli.checks.celery.roll_call import declared
 from health_cli.core.errors import Failure
@@ -40,7 +40,7 @@ def fly(app: Any, queue: str, memory: Memory, limit: float) -> dict[str, Any]:
         )  # fmt: skip
     with any_link(app, limit) as connection:
         rabbit = driver_of(connection) == RABBITMQ
-        answers = Queue(flight["answers"], channel=connection, durable=True, expires=EXPIRES if rabbit else None)
+        answers = Queue(flight["answers"], channel=connection, durable=True, expires=KEPT if rabbit else None)
         answers.declare()
         _take(answers, flight, began)
         if not _is_on_its_way(flight, connection, queue):
@@ -61,15 +61,24 @@ def remembered(kept: Mapping[str, Any], now: float) -> dict[str, Any]:
     away, back, since, answers = (kept.get(key) for key in ("away", "back", "away_since", "answers"))
     known = {
         str(ident): float(at) for ident, at in (away.items() if isinstance(away, Mapping) else ())
-        if isinstance(at, int | float) and 0 <= now - at < EXPIRES
+        if _is_past(at, now) and now - at < KEPT
     }  # fmt: skip
-    is_back = isinstance(back, Mapping) and {"at", "latency", "worker"} <= set(back)
-    is_since = isinstance(since, int | float) and since <= now
+    if (
+        not isinstance(back, Mapping)
+        or not ({"at", "latency", "worker"} <= set(back) and _is_past(back["at"], now))
+        or not (back["latency"] is None or _is_past(back["latency"], KEPT))
+    ):
+        back = None
     return {
         "answers": answers if isinstance(answers, str) else f"health-cli.canary.{os.urandom(8).hex()}",
-        "away": known, "away_since": since if is_since else min(known.values(), default=None),
-        "back": back if is_back else None,
+        "away": known, "away_since": since if _is_past(since, now) else min(known.values(), default=None),
+        "back": back,
     }  # fmt: skip
+
+
+def _is_past(at: object, now: float) -> bool:
+    """Tell whether it is a number of seconds, and no more than these: a clock may have been ahead."""
+    return isinstance(at, int | float) and 0 <= at <= now
 
 
 def _newest(flight: dict[str, Any], memory: Memory) -> dict[str, Any]:
@@ -85,7 +94,8 @@ def _is_on_its_way(flight: Mapping[str, Any], connection: Connection, queue: str
     if time.time() - max(flight["away"].values()) < LOST:
         return True
     state = declared(connection, queue)
-    return bool(state and state.message_count)
+    waits = bool(state and state.message_count)
+    return waits and time.time() - max(flight["away"].values()) < EXPIRES
 
 
 def _send(app: Any, connection: Connection, queue: str, flight: dict[str, Any]) -> None:
@@ -137,5 +147,6 @@ def _read(answers: Queue) -> Iterator[Mapping[str, Any]]:
     while message := answers.get(no_ack=True, accept=["json"]):
         with suppress(KombuError, ValueError):  # somebody else's, whatever it is
             said = message.payload
-            if isinstance(said, Mapping) and isinstance(said.get("started"), int | float) and "ident" in said:
+            texts = isinstance(said, Mapping) and all(isinstance(said.get(key), str) for key in ("ident", "worker"))
+            if texts and isinstance(said.get("started"), int | float):
                 yield said

@@ -76,7 +76,9 @@ def _ask(program: Sequence[str], service: str, url: str, limit: float) -> dict[s
         raise Failure(
             failure.kind, failure.message, summary=failure.summary, hint=failure.hint, status=Status.UNKNOWN
         ) from failure
-    said = attempt(lambda: json.loads(ended.output)["dependencies"])
+    said = attempt(lambda: understood(json.loads(ended.output)["dependencies"], service))
+    if isinstance(said, Crash) and isinstance(said.error, Failure):
+        raise said.error
     if isinstance(said, Crash):
         lines = [line for line in ended.errors.splitlines() if line.strip()]
         text = lines[-1].strip()[:SAID] if lines else f"it ended with {ended.code} and said nothing"
@@ -84,7 +86,7 @@ def _ask(program: Sequence[str], service: str, url: str, limit: float) -> dict[s
             Kind.REFUSED, f"pip-audit can't tell: {text}", summary="pip-audit can't tell", status=Status.UNKNOWN,
             hint="Run it by hand: pip-audit. It asks a database over the network.",
         )  # fmt: skip
-    return understood(said, service)
+    return said
 
 
 def understood(dependencies: Sequence[Mapping[str, Any]], service: str) -> dict[str, Any]:

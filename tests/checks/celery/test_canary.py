@@ -15,7 +15,7 @@ from health_cli.core.measurement import Measurement
 from tests.brokers import sender
 from tests.checks.celery.conftest import Fleet, Place, Project
 from tests.conftest import Run, ShopFactory, WorkerFactory
-from tests.servers import wait_until
+from tests.servers import Redis, wait_until
 
 NAME = "celery.canary:orders"
 
@@ -48,6 +48,10 @@ def test_one_that_is_late_is_found_by_the_next_run(project: Project, worker: Wor
     assert project.json("celery.queue:orders").metrics("celery.queue:orders")["waiting"] == waiting == 1
     one = worker(project.place.url)
     wait_until(lambda: "health_cli.canary" in one.output and "succeeded" in one.output, "the canary's run")
+    if isinstance(server := project.place.server, Redis):
+        with server.client(db=5) as client:
+            kept = [client.ttl(key) for key in client.scan_iter("health-cli.canary.*")]
+            assert kept and all(0 < seconds <= 90_000 for seconds in kept), "an answer that nobody takes goes away"
     run = look(project)
     assert run.checks[NAME]["status"] == "healthy", run.out
     one.freeze()
@@ -113,6 +117,10 @@ def test_what_was_damaged_is_forgotten_and_what_others_leave_is_passed_over(
 ) -> None:
     odd = remembered({"away": {"a": "x", "b": 5.0, "c": 99.0, "d": 200.0}, "away_since": 300.0, "back": 3}, 100.0)
     assert (odd["away"], odd["away_since"], odd["back"]) == ({"b": 5.0, "c": 99.0}, 5.0, None)
+    for at, latency in ((101.0, 1.0), ("x", 1.0), (float("nan"), 1.0), (50.0, "x"), (50.0, -1.0)):
+        back = {"at": at, "latency": latency, "worker": "w"}
+        assert remembered({"back": back}, 100.0)["back"] is None, "a clock was ahead, or it is damaged"
+    assert remembered({"back": {"at": 50.0, "latency": None, "worker": "w"}}, 100.0)["back"]
     look(on_redis_project)
     memory = next(on_redis_project.shop(setting={"TIMEOUT": 10}).state.glob("record/**/memory/*.json"))
     answers = json.loads(memory.read_text())["answers"]
@@ -137,3 +145,15 @@ def test_one_that_was_lost_is_sent_anew(on_redis_project: Project, worker: Worke
     one.freeze()
     assert len(json.loads(memory.read_text())["away"]) == 0
     one.thaw()
+
+
+def test_an_answer_that_came_hours_ago_is_found(on_redis_project: Project, worker: WorkerFactory) -> None:
+    look(on_redis_project)
+    memory = next(on_redis_project.shop(setting={"TIMEOUT": 10}).state.glob("record/**/memory/*.json"))
+    one = worker(on_redis_project.place.url)
+    wait_until(lambda: "health_cli.canary" in one.output and "succeeded" in one.output, "the canary's run")
+    flight = json.loads(memory.read_text())
+    old = time.time() - 3 * 3600
+    memory.write_text(json.dumps({**flight, "away": dict.fromkeys(flight["away"], old), "away_since": old}))
+    found = look(on_redis_project, limit=5)
+    assert (found.checks[NAME]["status"], found.metrics(NAME)["outstanding"]) == ("healthy", None), found.out

@@ -45,6 +45,11 @@ def test_the_newest_of_a_glob_counts(project: Project, tmp_path: Path) -> None:
 def test_a_file_of_the_future_would_stay_young_and_is_unknown(project: Project, tmp_path: Path) -> None:
     found = look(project, FILE=str(written(tmp_path / "x", ago=-9_000)), critical="1h")
     assert (found["status"], found["summary"]) == ("unknown", "of a time to come")
+    written(tmp_path / "y", ago=7_200)
+    found = look(project, FILE=f"{tmp_path}/[xy]", critical="1h")
+    assert (found["status"], found["data"]["newest"]) == ("critical", str(tmp_path / "y")), "the other one is judged"
+    assert "1 of the files is of a time to come" in found["message"]
+    (tmp_path / "y").unlink()
     found = look(project, FILE=str(written(tmp_path / "x", ago=-50)), critical="1h")
     assert (found["status"], found["metrics"]["age"]) == ("healthy", 0)
 

@@ -104,3 +104,10 @@ def test_a_server_that_is_down_is_no_fault_of_the_query(project: Project) -> Non
     down = {"ENGINE": "django.db.backends.mysql", "HOST": "127.0.0.1", "PORT": 1}
     found = Asked(project, down).look("SELECT 1")
     assert (found["status"], found["hint"]) == ("unknown", "See more: health run database:default")
+
+
+@pytest.mark.parametrize("query", ["COMMIT; DELETE FROM orders", "SELECT 1; SELECT 2"])
+def test_several_statements_are_refused(asked: Asked, query: str) -> None:
+    found = asked.look(query)
+    assert (found["status"], found["message"]) == ("unknown", "The query has several statements.")
+    assert asked.look("SELECT COUNT(*) FROM orders WHERE 'a;b' = 'a''b' ; ")["metrics"]["value"] == 0
