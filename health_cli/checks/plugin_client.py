@@ -17,6 +17,7 @@ from health_cli.core.status import Status
 
 MOST = 64 << 10  # bytes of an output that are read at once, and kept of a plugin's
 STEP = 0.01  # seconds between two looks at whether it has ended
+DYING = 1.0  # seconds that one that was killed may take, on a busy machine
 AFTER = 0.1  # seconds that what a plugin left behind may go on writing
 
 
@@ -95,15 +96,16 @@ def _end(process: "subprocess.Popen[bytes]") -> bool:
     Until then nobody else can have its number, which is that of its group, too. Tell whether it has ended now: one of
     another user, by setuid, can't be killed.
     """
-    with suppress(psutil.Error):
-        for each in psutil.Process(process.pid).children(recursive=True):
-            with suppress(psutil.Error):
-                each.kill()
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    if _has_ended(process) is not None:
+        with suppress(psutil.Error):
+            for each in psutil.Process(process.pid).children(recursive=True):
+                with suppress(psutil.Error):
+                    each.kill()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
     for pipe in (process.stdout, process.stderr):
         if pipe:
             pipe.close()
     with suppress(subprocess.TimeoutExpired):
-        process.wait(AFTER)
+        process.wait(DYING)
     return process.returncode is not None

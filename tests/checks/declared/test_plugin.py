@@ -1,6 +1,8 @@
 """PLUGIN in CHECKS: the real monitoring plugins of Debian, and programs that are none."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -126,6 +128,24 @@ def test_what_a_plugin_leaves_behind_is_ended_though_it_has_ended_itself(project
     assert run.checks["other.x"]["status"] == "healthy", run.out
     left = [p.info["cmdline"] for p in psutil.process_iter(["cmdline"]) if mark in (p.info["cmdline"] or [])]
     assert left == []
+
+
+EMBEDDED = """
+import signal, sys
+from health_cli.checks.plugin_client import run
+from health_cli.core.errors import Failure
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+try:
+    print(run(sys.argv[1:], 5, "it"))
+except Failure as failure:
+    print(failure.summary)
+"""
+
+
+@pytest.mark.parametrize("command", [["/bin/false"], ["/bin/sh", "-c", "sleep 0.3; echo OK; exit 2"]])
+def test_where_ends_are_ignored_no_end_is_taken_for_a_good_one(command: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", EMBEDDED, *command], capture_output=True, text=True, check=True)
+    assert done.stdout == "end not known\n", done.stderr
 
 
 def test_the_grammar_of_performance_data() -> None:
