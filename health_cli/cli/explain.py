@@ -11,7 +11,7 @@ from health_cli.cli.failure import plain
 from health_cli.cli.options import django_options, project_options, request_of
 from health_cli.cli.output import write
 from health_cli.cli.surroundings import Surroundings
-from health_cli.config.kinds import sample_of
+from health_cli.config.kinds import KINDS, sample_of
 from health_cli.config.load import catalogue
 from health_cli.config.options import options_of
 from health_cli.core.check import Check
@@ -45,7 +45,7 @@ def command(around: Surroundings, /, **values: Any) -> int:
         if sample is None:
             raise plain(error) from None
         check, others, redactor = sample, [], Redactor()
-    lines = list(page(check, redactor))
+    lines = list(page(check, redactor, where_of(type(check))))
     others = [other for other in others if type(other) is type(check)]
     if others:
         lines += ["", "The same page serves " + ", ".join(other.name for other in others[:8]) + "."]
@@ -53,8 +53,14 @@ def command(around: Surroundings, /, **values: Any) -> int:
     return 0
 
 
-def page(check: Check, redactor: Redactor) -> Iterator[str]:
-    """Yield the lines of a check's manual page; no option shows a secret."""
+def where_of(cls: type[Check]) -> str:
+    """Return where the options of a class of check stand in the setting."""
+    word = next((word for word, kind in KINDS.items() if kind.path == f"{cls.__module__}:{cls.__qualname__}"), "")
+    return f"beside {word} in HEALTH_CLI['CHECKS']" if word else "HEALTH_CLI['OPTIONS']"
+
+
+def page(check: Check, redactor: Redactor, where: str) -> Iterator[str]:
+    """Yield the lines of a check's manual page, with `where` its options stand; none of these shows a secret."""
     yield f"{check.name}  ({origin(check)})"
     yield ""
     for paragraph in (check.manual or "It has no manual: its docstring would be shown here.").split("\n\n"):
@@ -68,7 +74,7 @@ def page(check: Check, redactor: Redactor) -> Iterator[str]:
     for metric in check.metrics:
         yield from _metric(metric)
     if options_of(check):
-        yield from ("", "Options (HEALTH_CLI['OPTIONS'])")
+        yield from ("", f"Options ({where})")
     for option, value in options_of(check).items():
         yield redactor.text(f"  {option} = {value!r}")
 

@@ -76,5 +76,5 @@ def test_a_module_that_can_not_be_loaded_is_the_reason(tmp_path: Path) -> None:
 def test_what_the_setting_could_have_is_explained_where_it_has_none(shop: ShopFactory, name: str) -> None:
     run = shop().health("explain", name)
     assert run.code == 0 and run.out.startswith("network.tls  (health_cli.checks.network.tls.Tls)"), run.err
-    assert "days_left" in run.out
+    assert "days_left" in run.out and "Options (beside TLS in HEALTH_CLI['CHECKS'])" in run.out
     assert shop().health("explain", "network.tlss").code == 3
