@@ -1,6 +1,6 @@
 """celery.beat: whether the scheduler runs, and all periodic tasks are sent in time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,7 +87,19 @@ class Beat(CeleryCheck):
         return self.result(measurement, summary=", ".join(parts), findings=findings)
 
 
-def _findings(facts: Any) -> Iterator[Finding]:
+def _findings(facts: Mapping[str, Any]) -> Iterator[Finding]:
+    yield from _about_tasks(facts)
+    yield from _about_schedule(facts)
+    if facts["asked"] and not facts["beats"]:
+        yield Finding(
+            status=Status.CRITICAL, kind=Kind.MISSING, summary="beat does not answer",
+            message="beat_enable_remote_control is set, and no beat answers: none runs, or it has stopped to tick",
+            hint=START,
+        )  # fmt: skip
+
+
+def _about_tasks(facts: Mapping[str, Any]) -> Iterator[Finding]:
+    """Those that are overdue, and those of which that can't be told."""
     late = facts["overdue_tasks"]
     if late:
         names = ", ".join(f"{row['name']} ({humanize(row['late'], 's')})" for row in late[:SHOWN])
@@ -96,6 +108,16 @@ def _findings(facts: Any) -> Iterator[Finding]:
             status=Status.CRITICAL, kind=Kind.LAGGING, summary=f"{facts['overdue_count']} overdue",
             message=f"These periodic tasks are overdue: {names}{more}", hint=START,
         )  # fmt: skip
+    if facts["odd_tasks"]:
+        yield Finding(
+            status=Status.WARNING, kind=Kind.MISCONFIGURED, summary=f"{len(facts['odd_tasks'])} tasks not understood",
+            message=f"It can't be told when these are due: {'; '.join(facts['odd_tasks'][:SHOWN])}",
+            hint="Correct their schedules: beat may leave them out, too. One of a class of your own can't be read.",
+        )  # fmt: skip
+
+
+def _about_schedule(facts: Mapping[str, Any]) -> Iterator[Finding]:
+    """A file that can't be read, a table that lacks tasks."""
     if facts.get("unreadable"):
         yield Finding(
             status=Status.UNKNOWN, kind=Kind.AUTH if facts["denied"] else Kind.MISCONFIGURED,
@@ -103,21 +125,9 @@ def _findings(facts: Any) -> Iterator[Finding]:
             hint=f"Run health as the user of beat, or let this one read it: setfacl -m u:USER:r {facts['source']}*"
             if facts["denied"] else "Is it the one of 'beat -s'? One that is damaged beat makes anew when it starts.",
         )  # fmt: skip
-    if facts["odd_tasks"]:
-        yield Finding(
-            status=Status.WARNING, kind=Kind.MISCONFIGURED, summary=f"{len(facts['odd_tasks'])} tasks not understood",
-            message=f"It can't be told when these are due: {'; '.join(facts['odd_tasks'][:SHOWN])}",
-            hint="Correct their schedules: beat may leave them out, too. One of a class of your own can't be read.",
-        )  # fmt: skip
     if facts["not_in_table"]:
         yield Finding(
             status=Status.WARNING, kind=Kind.MISSING, summary="tasks of the settings not in the table",
             message=f"beat_schedule has tasks that its table lacks: {', '.join(facts['not_in_table'][:SHOWN])}",
             hint="Its scheduler puts them there as it starts: celery -A PROJECT beat --scheduler django",
-        )  # fmt: skip
-    if facts["asked"] and not facts["beats"]:
-        yield Finding(
-            status=Status.CRITICAL, kind=Kind.MISSING, summary="beat does not answer",
-            message="beat_enable_remote_control is set, and no beat answers: none runs, or it has stopped to tick",
-            hint=START,
         )  # fmt: skip
