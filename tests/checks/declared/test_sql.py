@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from health_cli.checks.sql_client import READ_ONLY
 from tests.checks.made import Project
 from tests.servers import MariaDB, PostgreSQL
 
@@ -111,3 +112,8 @@ def test_several_statements_are_refused(asked: Asked, query: str) -> None:
     found = asked.look(query)
     assert (found["status"], found["message"]) == ("unknown", "The query has several statements.")
     assert asked.look("SELECT COUNT(*) FROM orders WHERE 'a;b' = 'a''b' ; ")["metrics"]["value"] == 0
+
+
+def test_postgresql_is_told_nothing_that_outlasts_the_transaction() -> None:
+    """Behind PgBouncer the session goes on to the application, which could not write any more."""
+    assert READ_ONLY["postgresql"] == ("BEGIN READ ONLY",)
