@@ -12,6 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from health_cli.checks.answering import limited, words
 from health_cli.core.errors import ConfigError
+from health_cli.core.loading import alone
 
 CONNECT, ANSWER = 2.0, 3.0  # seconds that the server may take, at the most
 EXTRAS = {"mysql": "mysql", "postgresql": "postgres", "postgis": "postgres"}  # part of an engine's name -> its driver's
@@ -47,7 +48,7 @@ def bounded(alias: str, seconds: float, *, server_too: bool = True) -> Iterator[
 def _own(alias: str) -> BaseDatabaseWrapper:
     """Return this thread's connection; ConfigError where its driver is not installed."""
     try:
-        return connections[alias]
+        return alone(lambda: connections[alias])
     except ImproperlyConfigured as error:
         engine = str(connections.settings[alias].get("ENGINE"))
         extra = next((name for word, name in EXTRAS.items() if word in engine), "")

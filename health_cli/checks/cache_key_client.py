@@ -9,6 +9,7 @@ from django.db import connections
 from health_cli.core.errors import Failure
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
+from health_cli.core.loading import alone
 
 
 def value_of(alias: str, key: str) -> Any:
@@ -23,6 +24,7 @@ def leave(alias: str, key: str, value: float) -> None:
 
 def _done(alias: str, call: Callable[[], Any]) -> Any:
     def closed() -> Any:
+        alone(lambda: caches[alias])
         try:
             return call()
         finally:

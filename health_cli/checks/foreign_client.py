@@ -11,6 +11,7 @@ from health_cli.core import aio
 from health_cli.core.errors import Failure
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
+from health_cli.core.loading import alone
 from health_cli.core.status import Status
 
 VERDICTS = "HealthCheckException"  # what its verdicts are derived from
@@ -20,7 +21,7 @@ WARNING = "ServiceWarning"
 def run(path: str, options: Mapping[str, Any]) -> tuple[str, str, Mapping[str, str]]:
     """Return the verdict (nothing where it is well), what it says, and what tells it from others; Failure."""
     load_project()
-    made = attempt(lambda: import_string(path)(**options))
+    made = attempt(lambda: alone(lambda: import_string(path)(**options)))
     if isinstance(made, Crash):
         lost = isinstance(made.error, ModuleNotFoundError) and str(made.error.name or "").partition(".")[0]
         package = "django-health-check" if lost == "health_check" else lost

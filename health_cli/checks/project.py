@@ -10,23 +10,24 @@ from django.core.exceptions import AppRegistryNotReady
 from health_cli.core.errors import Failure
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
+from health_cli.core.loading import alone
 
 T = TypeVar("T")
 
 
 def loaded(call: Callable[[], T]) -> T | Crash:
     """Return what a call gives or raises; where it needs the project's models, these are loaded first."""
-    found = attempt(call)
+    found = attempt(lambda: alone(call))
     if not (isinstance(found, Crash) and isinstance(found.error, AppRegistryNotReady)):
         return found
     load_project()
-    return attempt(call)
+    return attempt(lambda: alone(call))
 
 
 def set_up() -> None:
     """Load the project's apps and models, once; raises whatever they raise."""
     if not apps.ready:
-        django.setup()
+        alone(django.setup)
 
 
 def load_project() -> None:

@@ -1,16 +1,20 @@
-"""Loading: imports modules of ours in the threads of the checks, one after the other.
+"""Loading: imports modules in the threads of the checks one after the other.
 
-Two threads that import modules which import each other, as Django's do, may run into a deadlock that Python finds and
-ends by an error (_DeadlockError of importlib).
+Two threads that import modules which import each other, as Django's do, get halves of them (ImportError: "partially
+initialized module"), or a deadlock that Python finds and ends by an error. So whoever makes something of the project's,
+which imports its class, does that alone, too.
 """
 
 import os
 import sys
 import threading
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
+from typing import TypeVar
 
-PATIENCE = 2.0  # seconds to wait for another import: one that hangs must not hold up the other checks
+T = TypeVar("T")
+PATIENCE = 3.0  # seconds to wait for others: one that hangs must not hold up the other checks
 _LOCK = threading.RLock()
 
 
@@ -29,10 +33,15 @@ def load(path: str) -> ModuleType:
     known = sys.modules.get(path)
     if known is not None and not getattr(known.__spec__, "_initializing", False):
         return known
+    return alone(lambda: import_module(path))
+
+
+def alone(call: Callable[[], T]) -> T:
+    """Call what imports modules while no other thread does; return what it gives, raise what it raises."""
     lock = _LOCK
     ours = lock.acquire(timeout=PATIENCE)
     try:
-        return import_module(path)
+        return call()
     finally:
         if ours:
             lock.release()

@@ -10,11 +10,12 @@ from health_cli.checks.cache.base import PROBE_TTL, probe_key
 from health_cli.core.errors import Failure
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
+from health_cli.core.loading import alone
 
 
 def gather(alias: str) -> dict[str, float]:
     """Write, read back and delete a random key; Failure where it does not come back."""
-    cache = caches[alias]
+    cache = alone(lambda: caches[alias])
     key, value = probe_key(), "health-cli"
     began = time.monotonic()
     try:

@@ -11,6 +11,7 @@ from django.db.utils import DatabaseError
 
 from health_cli.core.errors import Failure
 from health_cli.core.kind import Kind
+from health_cli.core.loading import alone
 
 ALIAS = "default"  # what a router says is known only with the apps loaded
 TABLE = "django_celery_results_taskresult"
@@ -44,7 +45,7 @@ def counts_since(window: float) -> tuple[dict[str, int], dict[str, int]]:
 @contextmanager
 def _cursor() -> Iterator[tuple[Any, Any]]:
     """Yield a cursor of a connection of our own, and the connection."""
-    wrapper = connections[ALIAS].copy()
+    wrapper = alone(lambda: connections[ALIAS]).copy()
     try:
         with wrapper.cursor() as cursor:
             yield cursor, wrapper

@@ -4,12 +4,13 @@ import time
 
 from django.db import connections
 
+from health_cli.core.loading import alone
 from health_cli.core.measurement import Measurement
 
 
 def gather(alias: str) -> Measurement:
     """Open a connection of our own, test it as Django does, and close it; raises what the backend raises."""
-    wrapper = connections[alias].copy()
+    wrapper = alone(lambda: connections[alias]).copy()
     began = time.monotonic()
     try:
         wrapper.ensure_connection()

@@ -15,6 +15,7 @@ from health_cli.checks.project import load_project
 from health_cli.core.errors import ConfigError, Failure
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
+from health_cli.core.loading import alone
 from health_cli.core.measurement import Measurement
 
 DEFAULT = "default"
@@ -25,7 +26,7 @@ def gather(limit: float) -> Measurement:
     """Return what each database lacks, within so many seconds; Failure where the project can't be loaded."""
     until = time.monotonic() + limit * 0.9
     load_project()
-    loader = attempt(lambda: MigrationLoader(None))
+    loader = attempt(lambda: alone(lambda: MigrationLoader(None)))
     if isinstance(loader, Crash):
         raise Failure(
             Kind.MISCONFIGURED, f"The migrations can't be loaded: {loader.name}: {loader.text} (in {loader.place})",

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.staticfiles.storage import ManifestFilesMixin
 from django.core.files.storage import FileSystemStorage, storages
 
+from health_cli.checks.project import loaded
 from health_cli.core.errors import Failure, Skipped
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
@@ -21,7 +22,7 @@ MOST = 20_000  # files that are looked for, which takes a second on a slow disk
 
 def gather() -> Measurement:
     """Return what there is of the static files; Failure where they are not there, or can't be looked at."""
-    storage = attempt(lambda: storages["staticfiles"])
+    storage = loaded(lambda: storages["staticfiles"])
     if isinstance(storage, Crash):  # or its manifest is damaged: it reads that at once
         raise Failure(
             Kind.MISCONFIGURED, f"The storage 'staticfiles' can't be made: {storage.name}: {storage.text}",

@@ -9,6 +9,7 @@ from health_cli.checks.project import load_project
 from health_cli.core.errors import Failure
 from health_cli.core.guard import Crash, attempt
 from health_cli.core.kind import Kind
+from health_cli.core.loading import alone
 from health_cli.core.measurement import Measurement
 
 MOST = 100  # messages that are kept
@@ -18,7 +19,7 @@ LEVELS = ((checks.CRITICAL, "critical"), (checks.ERROR, "error"), (checks.WARNIN
 def gather() -> Measurement:
     """Run them all; Failure where the project can't be loaded, or one of them raises."""
     load_project()
-    found = attempt(lambda: checks.run_checks(include_deployment_checks=True))
+    found = attempt(lambda: alone(lambda: checks.run_checks(include_deployment_checks=True)))  # loads the URLs, too
     if isinstance(found, Crash):
         raise Failure(
             Kind.MISCONFIGURED, f"The system checks can't be run: {found.name}: {found.text} (in {found.place})",
