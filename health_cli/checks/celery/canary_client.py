@@ -20,6 +20,7 @@ from health_cli.core.status import Status
 
 EXPIRES = 3_600  # seconds, after which no worker runs it any more
 LOST = 60  # seconds: one that is away for longer, with nothing in the queue, does not come back
+BESIDE = 10  # seconds: as long as a run may wait for its own
 PART = 0.7  # of the limit
 STEP = 0.03  # seconds between two looks
 
@@ -32,7 +33,7 @@ def fly(app: Any, queue: str, memory: Memory, limit: float) -> dict[str, Any]:
     `worker`. `answers` is our queue. Failure where the broker or the queue can't be used, or nothing be remembered.
     """
     began, until = time.time(), time.monotonic() + limit * PART
-    flight = remembered(memory.load(), began)
+    flight = without_those_beside(remembered(memory.load(), began), began)
     if why := memory.save(flight):  # else each run would send one, however many wait already
         raise Failure(
             Kind.READ_ONLY, f"No canary is sent, since it could not be remembered: {why}.", summary="can't remember",
@@ -74,6 +75,15 @@ def remembered(kept: Mapping[str, Any], now: float) -> dict[str, Any]:
         "away": known, "away_since": since if _is_past(since, now) else min(known.values(), default=None),
         "back": back,
     }  # fmt: skip
+
+
+def without_those_beside(flight: dict[str, Any], now: float) -> dict[str, Any]:
+    """Return it without canaries that were sent just now: a run beside us waits for them, and takes what we would."""
+    older = {ident: at for ident, at in flight["away"].items() if now - at >= BESIDE}
+    since = flight["away_since"]
+    if since is not None and now - since < BESIDE:
+        since = min(older.values(), default=None)
+    return {**flight, "away": older, "away_since": since}
 
 
 def _is_past(at: object, now: float) -> bool:
