@@ -1,8 +1,9 @@
 """email:ALIAS: whether the mail server takes our connection and our login. Nothing is sent."""
 
 import inspect
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from health_cli.core.check import Check
 from health_cli.core.finding import Finding
@@ -46,13 +47,17 @@ class Email(Check):
         facts = measurement.facts
         how = "logged in to" if facts["login"] else "connected to"
         took = humanize(measurement.values["connect_time"], "s")
-        findings = [Finding(
+        summary = f"{how} {facts['server']} in {took}"
+        return self.result(measurement, summary=summary, findings=list(_half(facts)))
+
+
+def _half(facts: Mapping[str, Any]) -> Iterator[Finding]:
+    if facts["half_login"]:
+        yield Finding(
             status=Status.WARNING, kind=Kind.MISCONFIGURED, summary="half a login",
             message=f"Of user and password for {facts['server']} only one is set: nobody logs in there",
             hint="Set both, or neither.",
-        )]  # fmt: skip
-        summary = f"{how} {facts['server']} in {took}"
-        return self.result(measurement, summary=summary, findings=findings if facts["half_login"] else [])
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,10 +124,7 @@ def _with_settings(failure: Failure) -> Failure:
     """Return a failure whose hint says where the server is named: many a project has never named one."""
     if _settings() in failure.hint:
         return failure
-    return Failure(
-        failure.kind, failure.message, summary=failure.summary,
-        hint=f"{failure.hint} The server is named by {_settings()}.",
-    )  # fmt: skip
+    return failure.but(hint=f"{failure.hint} The server is named by {_settings()}.")
 
 
 def _said(error: Exception) -> str:

@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
@@ -114,10 +115,13 @@ class File(Check):
         """Say how old and how large the newest is."""
         age, size = humanize(measurement.values["age"], "s"), humanize(measurement.values["size"], "B")
         summary = f"{os.path.basename(measurement.facts['newest'])}, {age} old, {size}"
-        ahead = measurement.facts["ahead"]
-        findings = [Finding(
-            status=Status.WARNING, kind=Kind.MISCONFIGURED, summary=f"{ahead} of a time to come",
-            message=f"{ahead} of the files is of a time to come, and left out",
+        return self.result(measurement, summary=summary, findings=list(_ahead(measurement.facts["ahead"])))
+
+
+def _ahead(count: int) -> Iterator[Finding]:
+    if count:
+        yield Finding(
+            status=Status.WARNING, kind=Kind.MISCONFIGURED, summary=f"{count} of a time to come",
+            message=f"{count} of the files is of a time to come, and left out",
             hint="Is the clock right of who wrote it? touch sets its time.",
-        )]  # fmt: skip
-        return self.result(measurement, summary=summary, findings=findings if ahead else [])
+        )  # fmt: skip

@@ -58,8 +58,8 @@ class Heartbeat(Remembering):
         """Find the last beat; Failure where there was none."""
         at = self._at()
         if at is None:
-            where = f"the cache '{self.cache}' has no {key_of(self.name)}" if self.cache else "there is no "
-            where += "" if self.cache else self.memory.where or "place for it"
+            kept = f"there is no {self.memory.where or 'place for it'}"
+            where = f"the cache '{self.cache}' has no {key_of(self.name)}" if self.cache else kept
             raise Failure(
                 Kind.MISSING, f"{self.name} has never beaten, as far as is known here: {where}.", summary="no beat",
                 hint=f"At the end of the job, as the same user, with the same project: health beat {self.name}",

@@ -23,9 +23,10 @@ METRICS = (
 class Sql(Check):
     """A number out of a database: `"CHECKS": {"shop.unpaid": {"SQL": "SELECT COUNT(*) FROM ...", "critical": "500"}}`.
 
-    The query gives one row with one number; it has no parameters, and a `%` is written once. `database` is the alias,
-    `default` by default; `unit` is that of the number, as `orders`, `s` or `B`; `warning` and `critical` judge it.
-    Where it gives no row, or NULL, the check is unknown: with COUNT or COALESCE there is always a number.
+    The query is one statement, without parameters, that gives one row with one number; a `%` is written once.
+    `database` is the alias, `default` by default; `unit` is that of the number, as `orders`, `s` or `B`; `warning` and
+    `critical` judge it. Where it gives no row, or NULL, the check is unknown: with COUNT or COALESCE there is always a
+    number.
 
     It runs on a connection of its own in a transaction that may not write and is rolled back. The server ends it after
     half the check's limit: MySQL by MAX_EXECUTION_TIME, MariaDB by max_statement_time, PostgreSQL by

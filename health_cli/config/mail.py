@@ -1,16 +1,15 @@
 """The checks of the mail servers: of MAILERS, or of EMAIL_HOST."""
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
-
-from django import VERSION
 
 from health_cli.checks.email import Email, UnnamedEmail
 from health_cli.config.setting import HealthSetting
 from health_cli.config.source import EMBEDDED, Source
 from health_cli.core.check import Check
 
-MAILERS_SINCE = (6, 1)
+MAILERS_SINCE = (6, 1)  # an older Django passes them over
 BACKENDS = "django.core.mail.backends"
 SERVERLESS = {f"{BACKENDS}.{name}.EmailBackend" for name in ("console", "dummy", "filebased", "locmem")}
 
@@ -21,7 +20,7 @@ def email(source: Source, setting: HealthSetting) -> Iterator[Check]:
         return
     everything = source.everything
     mailers = everything.get("MAILERS")
-    if mailers and isinstance(mailers, Mapping) and VERSION >= MAILERS_SINCE:  # an older Django passes it over
+    if mailers and isinstance(mailers, Mapping) and import_module("django").VERSION >= MAILERS_SINCE:
         for alias, about in mailers.items():
             backend = about.get("BACKEND") if isinstance(about, Mapping) else ""
             yield _check(alias, str(backend or ""), named=True)

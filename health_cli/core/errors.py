@@ -58,6 +58,12 @@ class Failure(HealthError):
         self.summary = summary
         self.status = status
 
+    def but(self, *, hint: str = "", status: Status | None = None) -> "Failure":
+        """Return the same failure with another hint or status, for who knows more of where it came about."""
+        return Failure(
+            self.kind, self.message, hint=hint or self.hint, summary=self.summary, status=status or self.status
+        )
+
 
 class Skipped(HealthError):
     """Raised by `gather()` where there is nothing to look at: the message says why. The result is skipped."""

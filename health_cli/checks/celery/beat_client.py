@@ -138,9 +138,7 @@ def _asked(app: Any, node: str, limit: float, *, alone: bool) -> dict[str, Any]:
         return {"asked": True, "beats": _answers(app, node, limit)}
     except Failure as failure:
         if alone:
-            raise Failure(
-                failure.kind, failure.message, summary=failure.summary, hint=failure.hint, status=Status.UNKNOWN
-            ) from failure
+            raise failure.but(status=Status.UNKNOWN) from failure
         return {"asked": False, "beats": [], "not_asked": failure.message}
 
 

@@ -45,13 +45,14 @@ class Canary(CeleryCheck, Remembering):
     It is sent, and waited for as long as the check's limit allows. One that is not back by then is unknown, and looked
     for again by the next run, so that long queues are measured too; with `window` an earlier one that came back within
     so many seconds counts until then. As long as one is on its way no other is sent, unless it must have been lost: it
-    has been away for a minute, and nothing waits in the queue.
+    has been away for a minute, and nothing waits in the queue. One of the last ten seconds is taken for that of a run
+    beside this one, which sends its own.
 
     The workers need `health_cli` in INSTALLED_APPS. The task, `health_cli.canary`, keeps no result: it answers into a
     queue of ours on the same broker, one for each state folder, whose name is kept there; without a folder that can be
-    written none is sent. It expires after an hour, its answer after 25. On RabbitMQ the account may
-    configure, read and write health-cli.*, and its workers write to amq.default. On Redis both need what who sends
-    tasks needs, and the keys ~health-cli.canary.*.
+    written none is sent. It expires after an hour, its answer after 25. On RabbitMQ the account may configure, read
+    and write health-cli.*, and its workers write to amq.default. On Redis both need what who sends tasks needs, and the
+    keys ~health-cli.canary.*.
 
     On request, since it gives the workers something to do. Without a worker, one waits in the queue for ever on Redis.
     """

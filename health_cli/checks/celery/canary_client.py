@@ -20,7 +20,7 @@ from health_cli.core.status import Status
 
 EXPIRES = 3_600  # seconds, after which no worker runs it any more
 LOST = 60  # seconds: one that is away for longer, with nothing in the queue, does not come back
-BESIDE = 10  # seconds: as long as a run may wait for its own
+BESIDE = 10  # seconds: one that was sent since is taken for that of a run that waits for it still
 PART = 0.7  # of the limit
 STEP = 0.03  # seconds between two looks
 
@@ -138,7 +138,7 @@ def _take(answers: Queue, flight: dict[str, Any], began: float) -> None:
         by_worker = answer["started"] - at if answer["started"] >= at else None  # its clock is behind ours
         latency = time.time() - at if at >= began else by_worker
         flight["back"] = {
-            "at": at, "latency": latency if latency is None else round(latency, 6), "worker": str(answer["worker"])
+            "at": at, "latency": latency if latency is None else round(latency, 6), "worker": answer["worker"]
         }  # fmt: skip
         flight["away"] = {ident: sent for ident, sent in flight["away"].items() if sent > at}
         flight["away_since"] = min(flight["away"].values(), default=None)

@@ -24,10 +24,7 @@ def offset(where: str, limit: float) -> tuple[float, float]:
     try:
         parts = split(where)
     except Failure as failure:
-        raise Failure(
-            failure.kind, failure.message, summary=failure.summary, status=failure.status,
-            hint="Correct 'http' in the OPTIONS of host.time.",
-        ) from failure  # fmt: skip
+        raise failure.but(hint="Correct 'http' in the OPTIONS of host.time.") from failure
     address = Address(parts.hostname or "", parts.port or PORTS[parts.scheme])
     make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     link = make(*address, timeout=limit)

@@ -73,9 +73,7 @@ def _ask(program: Sequence[str], service: str, url: str, limit: float) -> dict[s
     try:
         ended = run(command, limit * PART, "pip-audit", MOST)
     except Failure as failure:  # that others are slow is no fault of the packages
-        raise Failure(
-            failure.kind, failure.message, summary=failure.summary, hint=failure.hint, status=Status.UNKNOWN
-        ) from failure
+        raise failure.but(status=Status.UNKNOWN) from failure
     said = attempt(lambda: understood(json.loads(ended.output)["dependencies"], service))
     if isinstance(said, Crash) and isinstance(said.error, Failure):
         raise said.error
